@@ -1,0 +1,2 @@
+//! The admin's command.
+fn main() {}

@@ -1,0 +1,88 @@
+//! Every path of ours, in one place.
+//! Nothing here looks at a disk or joins a `--root`: that is `host`'s.
+//! The directories of systemd and of the installation come from meson, by the environment of the build.
+
+use crate::name::AppId;
+use crate::path::AbsPath;
+
+/// Directories of configuration, the strongest last.
+pub const CONFIG_DIRS: [&str; 4] = ["/usr/lib/veneer", "/usr/local/lib/veneer", "/run/veneer", "/etc/veneer"];
+/// Where the chain of a running app lives, a directory per app.
+pub const APPS: &str = "/run/veneer/apps";
+/// What is up, a file per app: written by `veneer-verity`, read by the generator.
+pub const LIVE: &str = "/run/veneer/live";
+/// Persistent upper layers, a directory per app.
+pub const OVERLAYS: &str = "/var/lib/veneer/overlays";
+/// Where images named without a path are searched unless `veneer.toml` says otherwise.
+pub const STORE_ROOTS: [&str; 2] = ["/var/lib/veneer/images", "/usr/lib/veneer/images"];
+/// The layer of empty mount points.
+pub const SKELETON: &str = "/usr/lib/veneer/skeleton";
+/// Sandbox profiles that are not the default.
+pub const PROFILES: &str = "/usr/lib/veneer/profiles";
+/// Certificates that sign images, as systemd has them (systemd.exec(5), `RootHashSignature=`), the strongest first.
+pub const VERITY_CERTIFICATES: [&str; 3] = ["/etc/verity.d", "/run/verity.d", "/usr/lib/verity.d"];
+/// Where our oneshots are installed.
+pub const LIBEXEC: &str = match option_env!("VENEER_LIBEXECDIR") {
+    Some(dir) => dir,
+    None => "/usr/libexec/veneer",
+};
+/// Where our static units are installed.
+pub const SYSTEM_UNITS: &str = match option_env!("VENEER_SYSTEM_UNIT_DIR") {
+    Some(dir) => dir,
+    None => "/usr/lib/systemd/system",
+};
+
+/// The paths of one app's chain, below `/run/veneer/apps/ID`.
+#[derive(Clone, Debug)]
+pub struct AppPaths {
+    /// The directory itself.
+    pub dir: String,
+    id: AppId,
+}
+
+impl AppPaths {
+    /// The paths of this app.
+    pub fn new(id: &AppId) -> Self {
+        Self { dir: format!("{APPS}/{id}"), id: id.clone() }
+    }
+
+    /// A link to the block device (`/dev/dm-N`, `/dev/loopN`); absent when the fallback serves.
+    pub fn device(&self) -> String {
+        format!("{}/device", self.dir)
+    }
+
+    /// Where the image is mounted.
+    pub fn image(&self) -> String {
+        format!("{}/image", self.dir)
+    }
+
+    /// A link to `image` or to the fallback directory; only for apps with a fallback.
+    pub fn tree(&self) -> String {
+        format!("{}/tree", self.dir)
+    }
+
+    /// The tmpfs of a volatile overlay.
+    pub fn rw(&self) -> String {
+        format!("{}/rw", self.dir)
+    }
+
+    /// The app's root.
+    pub fn root(&self) -> String {
+        format!("{}/root", self.dir)
+    }
+
+    /// The persistent upper layer's directory.
+    pub fn overlay(&self) -> String {
+        format!("{OVERLAYS}/{}", self.id)
+    }
+
+    /// The mark that this app's chain is up, with the units it was set up from.
+    pub fn live(&self) -> String {
+        format!("{LIVE}/{}", self.id)
+    }
+}
+
+/// A constant of this file as a path; they are all clean.
+pub fn path(constant: &str) -> AbsPath {
+    AbsPath::parse(constant).unwrap_or_else(|_| unreachable!("{constant} is a clean path"))
+}

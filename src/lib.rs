@@ -1,0 +1,18 @@
+//! Veneer turns one TOML file per app into native systemd units, and leaves everything that runs to systemd.
+//!
+//! The road: files in `apps.d` -> [`config`] (what was typed, or Problems) -> [`app::App`] (checked)
+//! -> [`plan`] (pure) -> [`unit::UnitSet`] -> its text, for the dry run and the generator's output alike.
+//! Only [`host`] touches files, devices, processes and the clock.
+
+pub mod app;
+pub mod config;
+pub mod digest;
+pub mod host;
+pub mod layout;
+pub mod name;
+pub mod path;
+pub mod plan;
+pub mod problem;
+pub mod root_hash;
+pub mod size;
+pub mod unit;

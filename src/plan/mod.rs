@@ -1,0 +1,1 @@
+//! From a checked app to its units; pure.
