@@ -61,6 +61,11 @@ impl AppPaths {
         format!("{}/tree", self.dir)
     }
 
+    /// Empty mount points that the app needs and its image may lack: a layer below the image.
+    pub fn points(&self) -> String {
+        format!("{}/points", self.dir)
+    }
+
     /// The tmpfs of a volatile overlay.
     pub fn rw(&self) -> String {
         format!("{}/rw", self.dir)

@@ -8,6 +8,6 @@ mod text;
 mod value;
 
 pub use name::UnitName;
-pub use set::{Content, Duplicate, UnitSet};
+pub use set::{Content, DROP_IN, Duplicate, UnitSet};
 pub use text::{Unit, Value};
 pub use value::{Arg, Directive, EnvVar, Text};

@@ -47,6 +47,16 @@ pub enum Value<'a> {
         /// Its file.
         file: &'a AbsPath,
     },
+    /// Options of an overlay mount: general ones, the read-only layers, topmost first, and the directory that holds
+    /// `upper` and `work`. In layers `\` and `:` are escaped (overlayfs.rst); `,` was refused at the border.
+    Overlay {
+        /// Options that stand before the layers.
+        options: &'a [String],
+        /// The read-only layers, topmost first.
+        lower: &'a [&'a str],
+        /// The writable side; none for a read-only overlay.
+        upper: Option<&'a str>,
+    },
     /// Mount options, joined by commas, never quoted, `%` doubled.
     Options(&'a [String]),
 }
@@ -131,14 +141,39 @@ fn push_value(out: &mut String, value: Value<'_>) {
             out.push(':');
             push_raw(out, file.as_str());
         }
-        Value::Options(options) => {
-            for (at, option) in options.iter().enumerate() {
-                if at > 0 {
-                    out.push(',');
-                }
-                push_raw(out, option);
+        Value::Options(options) => push_options(out, options),
+        Value::Overlay { options, lower, upper } => {
+            push_options(out, options);
+            for (at, layer) in lower.iter().enumerate() {
+                out.push_str(if at == 0 { ",lowerdir=" } else { ":" });
+                push_layer(out, layer);
+            }
+            for (option, side) in upper.iter().flat_map(|dir| [("upperdir", dir), ("workdir", dir)]) {
+                out.push(',');
+                out.push_str(option);
+                out.push('=');
+                push_raw(out, side);
+                out.push_str(if option == "upperdir" { "/upper" } else { "/work" });
             }
         }
+    }
+}
+
+fn push_options(out: &mut String, options: &[String]) {
+    for (at, option) in options.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        push_raw(out, option);
+    }
+}
+
+fn push_layer(out: &mut String, layer: &str) {
+    for c in layer.chars() {
+        if matches!(c, '\\' | ':') {
+            out.push('\\');
+        }
+        push_raw(out, c.encode_utf8(&mut [0; 4]));
     }
 }
 
