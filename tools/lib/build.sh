@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# Builds Veneer and installs it into a folder, target/tree, with meson and cargo.
+# The programs must run on Debian 12 too, so on a newer Debian they are built inside a Debian 12 root.
+
+BUILD_PACKAGES='gcc libc6-dev pkg-config libssl-dev meson ninja-build'
+TREE=$TARGET/tree
+
+# systemd.pc is in systemd itself on Debian 12, and in systemd-dev since.
+systemd_pc_package() {
+	case $1 in
+	bookworm) printf 'systemd\n' ;;
+	*) printf 'systemd-dev\n' ;;
+	esac
+}
+
+have_cargo() {
+	local version
+	version=$(cargo --version 2>/dev/null | cut -d' ' -f2) || return 1
+	[ -n "$version" ] && dpkg --compare-versions "$version" ge 1.85
+}
+
+# Puts the programs of Debian 12's cargo-web and rustc-web in PATH under their plain names.
+use_cargo_web() {
+	local bin=$TARGET/rust-bin tool path
+	mkdir -p "$bin"
+	for tool in cargo rustc rustdoc; do
+		path=$(dpkg -L cargo-web rustc-web 2>/dev/null | grep -E "/bin/$tool(-web|-[0-9.]+)?\$" | head -n 1) || :
+		[ -z "$path" ] || ln -sf "$path" "$bin/$tool"
+	done
+	PATH=$bin:$PATH
+	have_cargo || die "cargo-web is installed, but gives no cargo of 1.85 or later"
+}
+
+install_rust() {
+	[ ! -d "$TARGET/rust-bin" ] || PATH=$TARGET/rust-bin:$PATH
+	! have_cargo || return 0
+	if [ "$(host_suite)" = bookworm ]; then
+		apt_install '' cargo-web rustc-web
+		use_cargo_web
+	else
+		apt_install '' cargo rustc
+		have_cargo || die "this needs cargo 1.85 or later"
+	fi
+}
+
+install_build_tools() {
+	# shellcheck disable=SC2086 # a list of names, meant to be split
+	apt_install '' $BUILD_PACKAGES "$(systemd_pc_package "$(host_suite)")"
+	install_rust
+}
+
+# Builds and installs into target/tree; says nothing if all is well.
+build_tree() {
+	[ -f "$REPO/meson.build" ] || {
+		mkdir -p "$TREE"
+		return 0
+	}
+	install_build_tools
+	if [ "$(host_suite)" = bookworm ]; then
+		native_tree
+	else
+		foreign_tree
+	fi
+}
+
+native_tree() {
+	local build=$TARGET/meson
+	[ -f "$build/build.ninja" ] || quietly "$TARGET/log/meson-setup" meson setup --prefix=/usr \
+		"$build" "$REPO"
+	quietly "$TARGET/log/build" meson compile -C "$build"
+	rm -rf "$TREE"
+	quietly "$TARGET/log/install" env DESTDIR="$TREE" meson install --no-rebuild -C "$build"
+}
+
+# The same inside a Debian 12 root; cargo's downloads are made outside and lent to it.
+foreign_tree() {
+	local root=$GUEST_CACHE/build-root home=${CARGO_HOME:-$HOME/.cargo}
+	make_build_root "$root"
+	quietly "$TARGET/log/fetch" cargo fetch --locked --manifest-path "$REPO/Cargo.toml"
+	quietly "$TARGET/log/build" as_root unshare --mount --propagation private \
+		bash "$REPO/tools/lib/build-in-root" "$root" "$REPO" "$home" "$(id -u):$(id -g)"
+}
+
+make_build_root() {
+	local root=$1
+	[ ! -f "$root/.veneer-build-root" ] || return 0
+	say "making a Debian 12 root to build in"
+	as_root rm -rf "$root"
+	mkdir -p "$GUEST_CACHE"
+	quietly "$TARGET/log/build-root" as_root mmdebstrap --mode=root --format=directory --variant=apt \
+		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+		--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt=force-unsafe-io \
+		--include="cargo-web,rustc-web,systemd,${BUILD_PACKAGES// /,}" \
+		--customize-hook='touch "$1/.veneer-build-root"' \
+		bookworm "$root" "$(debian_mirror)"
+}

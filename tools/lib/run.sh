@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# Runs scenarios in a guest and counts what comes of them.
+# It reads the guest's report line by line; a guest that stops reporting is ended and has failed.
+
+PASSED=0
+FAILED=0
+SKIPPED=0
+RUN_DIR=
+BOOT_PATIENCE=240
+
+new_run() {
+	RUN_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/veneer-guest-XXXXXX")
+}
+
+end_run() {
+	stop_qemu
+	[ -z "$RUN_DIR" ] || rm -rf "$RUN_DIR"
+	RUN_DIR=
+}
+
+# run_guest SUITE [SCENARIO...]
+run_guest() {
+	local suite=$1 append='veneer-test.payload'
+	GUEST_STATE=boot
+	new_run
+	payload "$RUN_DIR/payload" "$suite" run "${@:2}"
+	if [ ! -s "$RUN_DIR/plan" ]; then
+		end_run
+		return 0
+	fi
+	fresh_disks "$suite" "$RUN_DIR"
+	while [ "$GUEST_STATE" = boot ]; do
+		start_qemu "$suite" "$RUN_DIR" "$append"
+		GUEST_STATE=
+		follow "$suite"
+		append=
+	done
+	end_run
+}
+
+# Reads one boot's report to its end.
+follow() {
+	local suite=$1 line patience=$BOOT_PATIENCE code=0
+	SCENARIO=
+	exec 7<"$RUN_DIR/report"
+	while true; do
+		code=0
+		IFS= read -r -t "$patience" -u 7 line || code=$?
+		[ "$code" = 0 ] || break
+		line=${line%$'\r'}
+		case $line in
+		'@start '*) patience=$(($(printf '%s' "$line" | cut -d' ' -f3) + 60)) ;;
+		@*) patience=$BOOT_PATIENCE ;;
+		esac
+		heard "$suite" "$line"
+	done
+	exec 7<&-
+	ended "$suite" "$code"
+}
+
+# One line of the report.
+heard() {
+	local suite=$1 word name took rest
+	read -r word name took rest <<<"$2"
+	case $word in
+	@boot) printf '%-8s  booted in %s s, %s\n' "$suite" "$name" "$took" ;;
+	@start) SCENARIO=$name ;;
+	@pass) count PASSED "$suite" ok "$name" "$took" "$rest" ;;
+	@skip) count SKIPPED "$suite" skip "$name" "$took" "$rest" ;;
+	@fail) count FAILED "$suite" FAILED "$name" "$took" "$rest" ;;
+	@reboot) GUEST_STATE=boot ;;
+	@finished) GUEST_STATE=finished ;;
+	*) printf '%-8s  %s\n' "$suite" "$2" ;;
+	esac
+}
+
+count() {
+	local counter=$1
+	SCENARIO=
+	printf -v "$counter" '%d' $((${!counter} + 1))
+	printf '%-8s  %-6s  %-32s %6s s  %s\n' "$2" "$3" "$4" "$5" "$6"
+}
+
+# After the last line: was it the end the guest meant?
+ended() {
+	local suite=$1 code=$2
+	if [ -n "$GUEST_STATE" ]; then
+		await_poweroff
+		return 0
+	fi
+	if [ "$code" -gt 128 ]; then
+		broken "$suite" "the guest says nothing any more"
+	else
+		broken "$suite" "the guest ended before it was done"
+	fi
+	stop_qemu
+}
+
+# The guest has said goodbye; it gets half a minute to power off by itself.
+await_poweroff() {
+	local tries=300
+	while kill -0 "$QEMU_PID" 2>/dev/null && [ "$tries" -gt 0 ]; do
+		sleep 0.1
+		tries=$((tries - 1))
+	done
+	stop_qemu
+}
+
+broken() {
+	count FAILED "$1" FAILED "${SCENARIO:-boot}" '?' "$2"
+	echo "the last of its console:"
+	tail -n 40 "$RUN_DIR/console" | sed 's/^/  | /'
+	sed 's/^/  | /' "$RUN_DIR/qemu.log"
+}
+
+summary() { printf '%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"; }
