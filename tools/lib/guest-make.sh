@@ -56,14 +56,22 @@ guest_root() {
 guest_kernel() {
 	local dir=$1 deb version
 	for deb in "$dir"/debs/*.deb; do dpkg -x "$deb" "$dir/kernel"; done
-	version=$(basename "$dir"/kernel/boot/vmlinuz-*)
-	version=${version#vmlinuz-}
-	cp "$dir/kernel/boot/vmlinuz-$version" "$dir/vmlinuz"
+	version=$(cd "$dir/kernel" && find . -path '*lib/modules/*' -prune -name '*-amd64' -printf '%f\n')
+	[ -n "$version" ] || die "no kernel modules in $dir/debs"
+	cp "$(kernel_file "$dir/kernel" "$version")" "$dir/vmlinuz"
 	[ ! -d "$dir/kernel/lib/modules" ] || as_root cp -a "$dir/kernel/lib/modules" "$dir/root/usr/lib/"
 	[ ! -d "$dir/kernel/usr/lib/modules" ] || as_root cp -a "$dir/kernel/usr/lib/modules" "$dir/root/usr/lib/"
 	as_root chown -R 0:0 "$dir/root/usr/lib/modules"
 	as_root depmod -b "$dir/root" "$version"
 	guest_initrd "$dir" "$version"
+}
+
+# In /boot until Linux 7, beside its modules since.
+kernel_file() {
+	local file
+	for file in "$1/boot/vmlinuz-$2" "$1/usr/lib/modules/$2/vmlinuz"; do
+		[ ! -f "$file" ] || printf '%s\n' "$file"
+	done
 }
 
 # An initrd of our own: busybox, the modules of the disks, and tests/vm/guest/init.
@@ -106,6 +114,6 @@ guest_disks() {
 guest_disk() {
 	local dir=$1 name=$2 size=$3
 	as_root mke2fs -t ext4 -L "$name" -E lazy_itable_init=1,lazy_journal_init=1 -m 0 \
-		-d "$dir/$name" "$dir/$name.raw" "$size" >/dev/null
+		-d "$dir/$name" "$dir/$name.raw" "$size" >"$dir/mke2fs.log" 2>&1
 	as_root chown "$(id -u):$(id -g)" "$dir/$name.raw"
 }
