@@ -1,0 +1,81 @@
+//! The ids of our messages in the journal (systemd.journal-fields(7), `MESSAGE_ID=`).
+//! They name a kind of event, never one occurrence; the words for people are in `catalog/veneer.catalog`.
+//! Made once with `systemd-id128 new`; an id is never used again for another meaning.
+
+/// The id of a message: 32 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageId(&'static str);
+
+impl MessageId {
+    /// As the journal wants it.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+/// An app's image was checked and opened.
+pub const ATTACHED: MessageId = MessageId("41f91795a5254af48b2926934551552b");
+/// An app's image was refused: it is not what its root hash, signature or policy says.
+pub const REFUSED: MessageId = MessageId("f6cae0fc870a4c21b6d31c1271de9233");
+/// An app's image could not be opened for a reason that is not the image's.
+pub const ATTACH_FAILED: MessageId = MessageId("11e6e7d0439f4ff9a258f5e8a63f98d8");
+/// There is no image file, so the fallback directory serves.
+pub const FALLBACK: MessageId = MessageId("d6e86bcab4674347a9a79c185d8a412f");
+/// The kernel found a damaged block while an app ran.
+pub const CORRUPTED: MessageId = MessageId("ff839eed5ce74bc2bb0593ef2f40441e");
+/// The image or the configuration changed beneath a live app, and its mounts are set up again.
+pub const REPLACED: MessageId = MessageId("3efc63efa94d4fa6a3d469044df1eb1a");
+/// The same, but only a stop and a start can help.
+pub const STALE: MessageId = MessageId("ff7e1432915f4698bfc02cd0499fd983");
+/// More than usual had to be cleaned up behind an app.
+pub const CLEANED: MessageId = MessageId("007473cb8713435591de5acca571b5d0");
+/// Something of an app is still held, and goes when it is let go.
+pub const HELD: MessageId = MessageId("a94dd4e321bb44338d048a6b636e7846");
+/// The units an app was set up from could not be recorded as they were.
+pub const UNITS_UNSETTLED: MessageId = MessageId("d4a639766d9042c493352a9e4cbbea68");
+/// The writable layer of an app could not be made, given away or removed.
+pub const OVERLAY_FAILED: MessageId = MessageId("7fb5cd6884c44ffea27407f6cda1892c");
+/// The persistent data of an app was reset or removed.
+pub const OVERLAY_REMOVED: MessageId = MessageId("77b98326db1d44ada33b425161afad7e");
+
+/// All of them, for the test that each is in the catalog.
+pub const ALL: [MessageId; 12] = [
+    ATTACHED,
+    REFUSED,
+    ATTACH_FAILED,
+    FALLBACK,
+    CORRUPTED,
+    REPLACED,
+    STALE,
+    CLEANED,
+    HELD,
+    UNITS_UNSETTLED,
+    OVERLAY_FAILED,
+    OVERLAY_REMOVED,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    const CATALOG: &str = include_str!("../catalog/veneer.catalog");
+
+    #[test]
+    fn every_id_is_in_the_catalog_once_and_the_catalog_has_no_other() {
+        let mut entries: Vec<&str> = CATALOG.lines().filter_map(|line| line.strip_prefix("-- ")).collect();
+        let mut ids: Vec<&str> = ALL.iter().map(|id| id.as_str()).collect();
+        entries.sort_unstable();
+        ids.sort_unstable();
+        assert_eq!(entries, ids);
+        assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())));
+    }
+
+    #[test]
+    fn every_entry_has_a_subject_and_a_text() {
+        for entry in CATALOG.split("\n-- ").skip(1) {
+            let mut lines = entry.lines().skip(1);
+            assert!(lines.next().is_some_and(|line| line.starts_with("Subject: ")), "{entry}");
+            assert!(lines.any(|line| line.len() > 20), "{entry}");
+        }
+    }
+}
