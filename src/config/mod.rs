@@ -1,3 +1,27 @@
 //! What is typed: files by precedence, merged, read into the checked model.
-//! Nothing here reads a disk (`host::config_files` does) or knows units.
+//! Nothing here reads a disk (`host::config_files` does), logs, or knows units.
 //! The format is veneer.app(5) and veneer.toml(5); precedence and masks follow systemd.unit(5).
+//!
+//! The road: `host::config_files::read` -> [`ConfigText`] -> [`Host::load`] once, then [`load_app`] per app,
+//! in any order and on any thread.
+
+mod app;
+mod directives;
+mod image;
+pub mod keys;
+mod known_directives;
+mod listen;
+mod merge;
+mod node;
+mod overlay;
+mod read;
+mod report;
+mod service;
+mod settings;
+mod template;
+mod text;
+
+pub use app::{Loaded, load_app};
+pub use settings::Host;
+pub use template::{Origin, origins};
+pub use text::{AppState, AppText, Body, ConfigText, Dir, DropIns, File, Named};

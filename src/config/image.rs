@@ -1,0 +1,210 @@
+//! Reads `[image]`: one source, and how far it must be trusted.
+//! Whether a file exists or verifies is the helpers' business, at start.
+//! The rules are DESIGN-given and described in veneer.app(5), "[IMAGE]".
+
+use super::read::{Field, Fields};
+use super::report::Report;
+use super::settings::Host;
+use crate::app::{FileSystem, Image, ImageFile, ImagePlace, Trust, Verify};
+use crate::path::AbsPath;
+use crate::root_hash::RootHash;
+
+/// Endings of image files, which a bare name goes without.
+const ENDINGS: [&str; 2] = [".raw", ".app.img"];
+/// What is left of a file name's 255 bytes for the longest ending of ours (`.roothash.p7s`).
+const NAME_MAX: usize = 240;
+/// Keys that say nothing about a directory.
+const ONLY_WITH_FILE: [&str; 4] = ["root-hash", "type", "verify", "fallback"];
+
+/// A path of the host, as it may stand in any unit.
+pub(super) fn path(text: &str) -> Result<AbsPath, String> {
+    if text.ends_with(char::is_whitespace) {
+        return Err(format!("{text:?} ends in white space, which a unit's line would lose"));
+    }
+    AbsPath::parse(text)
+}
+
+/// A path of the host that is not one of ours.
+pub(super) fn foreign_path(text: &str) -> Result<AbsPath, String> {
+    let path = path(text)?;
+    if path.as_str() == "/run/veneer" || path.as_str().starts_with("/run/veneer/") {
+        return Err(format!("{path} is Veneer's own, made and removed with the apps"));
+    }
+    Ok(path)
+}
+
+pub(super) fn read(section: Fields<'_, '_>, file: &str, host: &Host<'_>, report: &mut Report) -> Option<Image> {
+    match source(section, file, report)? {
+        Source::Oci(field) => {
+            field.error(
+                report,
+                "this version cannot convert container images yet: make an image with mkfs.erofs and veritysetup and name it in `file`, see veneer.app(5)",
+            );
+            None
+        }
+        Source::Directory(field) => directory(section, field, host, report),
+        Source::File(field) => image_file(section, field, host, report).map(Image::File),
+    }
+}
+
+enum Source<'n, 'a> {
+    File(Field<'n, 'a>),
+    Directory(Field<'n, 'a>),
+    Oci(Field<'n, 'a>),
+}
+
+/// The one source; two are an error that names both.
+fn source<'n, 'a>(section: Fields<'n, 'a>, file: &str, report: &mut Report) -> Option<Source<'n, 'a>> {
+    let given: Vec<(&str, Field<'n, 'a>)> =
+        ["file", "directory", "oci"].into_iter().filter_map(|key| Some((key, section.get(key)?))).collect();
+    match given[..] {
+        [] => {
+            let text =
+                "the app has no image: write `file = \"/PATH/TO/IMAGE.raw\"` or `directory = \"/PATH\"` in [image]";
+            report.missing(section.at, file, section.key(""), text);
+            None
+        }
+        [(key, field)] => Some(match key {
+            "file" => Source::File(field),
+            "directory" => Source::Directory(field),
+            _ => Source::Oci(field),
+        }),
+        [(first, one), (second, other), ..] => {
+            let (first, one, second, other) =
+                if one.at.is_before(other.at) { (first, one, second, other) } else { (second, other, first, one) };
+            let place = one.at.seen_from(other.at);
+            let mut text = format!("`{first}` ({place}) and `{second}` both say what the image is: keep one");
+            if one.at.file.path != other.at.file.path {
+                text.push_str(&format!(", here with reset = [\"image.{first}\"] at the top"));
+            }
+            other.error(report, text);
+            None
+        }
+    }
+}
+
+fn directory(section: Fields<'_, '_>, field: Field<'_, '_>, host: &Host<'_>, report: &mut Report) -> Option<Image> {
+    for key in ONLY_WITH_FILE {
+        if let Some(stray) = section.get(key) {
+            stray.error(report, "goes only with an image `file`, and this app has a `directory`");
+        }
+    }
+    if let Some(require) = section.get("require") {
+        if require.choice(report, &Trust::NAMES).is_some_and(|rank| rank > 0) {
+            require.error(report, "a directory cannot be verified: it counts as \"none\"");
+        }
+    }
+    let path = field.parse(report, foreign_path)?;
+    if path.is_root() {
+        field.error(report, "an app's root cannot be the host's own");
+    }
+    policy(0, field, "a directory", host, report);
+    Some(Image::Directory(path))
+}
+
+fn image_file(
+    section: Fields<'_, '_>,
+    field: Field<'_, '_>,
+    host: &Host<'_>,
+    report: &mut Report,
+) -> Option<ImageFile> {
+    let kind = section.get("type").and_then(|field| field.choice(report, &FileSystem::NAMES));
+    let kind = kind.and_then(|at| FileSystem::parse(FileSystem::NAMES[at])).unwrap_or_default();
+    let trust = trust(section, report);
+    let verify = verify(section, trust.as_ref(), report);
+    let fallback = fallback(section, trust.as_ref(), host, report);
+    let place = place(field, host, report)?;
+    let trust = trust?;
+    policy(trust.rank(), section.get("require").unwrap_or(field), "the image", host, report);
+    Some(ImageFile { place, kind, trust, verify, fallback })
+}
+
+fn place(field: Field<'_, '_>, host: &Host<'_>, report: &mut Report) -> Option<ImagePlace> {
+    if field.text(report)?.starts_with('/') {
+        return field.parse(report, foreign_path).map(ImagePlace::At);
+    }
+    let name = field.parse(report, name)?;
+    Some(ImagePlace::Named { name, roots: host.settings.roots.clone() })
+}
+
+fn name(text: &str) -> Result<Box<str>, String> {
+    if let Some(stem) = ENDINGS.iter().find_map(|ending| text.strip_suffix(ending)) {
+        return Err(format!("{text:?} is not an absolute path; to search the store for it, write {stem:?}"));
+    }
+    if text.contains('/') || text.is_empty() || text.starts_with('.') {
+        return Err(format!("{text:?} is neither an absolute path nor a bare name to search in the store"));
+    }
+    if text.len() > NAME_MAX {
+        return Err(format!("a name in the store has at most {NAME_MAX} bytes, this one has {}", text.len()));
+    }
+    path(&format!("/{text}")).map(|_| text.into())
+}
+
+/// What the image must show; with a root hash and nothing said, it is pinned.
+fn trust(section: Fields<'_, '_>, report: &mut Report) -> Option<Trust> {
+    let (require, hash) = (section.get("require"), section.get("root-hash"));
+    let rank = match require {
+        Some(field) => Some(field.choice(report, &Trust::NAMES)?),
+        None => None,
+    };
+    let root_hash = match hash {
+        Some(field) => Some(field.parse(report, RootHash::parse)?),
+        None => None,
+    };
+    let refuse = |report: &mut Report, text: &str| {
+        if let Some(field) = require {
+            field.error(report, text);
+        }
+        None
+    };
+    match (rank, root_hash) {
+        (None | Some(2), Some(hash)) => Some(Trust::Pinned(hash)),
+        (None | Some(1), None) => Some(Trust::Verity),
+        (Some(0), None) => Some(Trust::Nothing),
+        (Some(3), hash) => Some(Trust::Signed(hash)),
+        (Some(0), Some(_)) => {
+            refuse(report, "\"none\" checks nothing, but a root-hash is given: write \"pinned\" or leave one out")
+        }
+        (Some(1), Some(_)) => refuse(
+            report,
+            "with a root-hash the image is more than \"verity\": write \"pinned\" or leave `require` out",
+        ),
+        (Some(_), _) => {
+            refuse(report, "\"pinned\" needs the root hash: write root-hash = \"…\", the line that veritysetup prints")
+        }
+    }
+}
+
+fn verify(section: Fields<'_, '_>, trust: Option<&Trust>, report: &mut Report) -> Verify {
+    let Some(field) = section.get("verify") else {
+        return Verify::default();
+    };
+    let chosen = field.choice(report, &Verify::NAMES);
+    if trust == Some(&Trust::Nothing) {
+        field.error(report, "with require = \"none\" there is no hash tree to verify with");
+    }
+    if chosen == Some(1) { Verify::Full } else { Verify::Tree }
+}
+
+fn fallback(section: Fields<'_, '_>, trust: Option<&Trust>, host: &Host<'_>, report: &mut Report) -> Option<AbsPath> {
+    let field = section.get("fallback")?;
+    let path = field.parse(report, foreign_path)?;
+    if path.is_root() {
+        field.error(report, "an app's root cannot be the host's own");
+    }
+    if let Some(Trust::Signed(_)) = trust {
+        field.error(report, "require = \"signed\" means signed and nothing else: a directory has no signature");
+    }
+    policy(0, field, "a fallback directory", host, report);
+    Some(path)
+}
+
+/// Holds what an image shows against the least that the host asks for.
+fn policy(rank: usize, field: Field<'_, '_>, what: &str, host: &Host<'_>, report: &mut Report) {
+    if rank >= host.settings.least_trust {
+        return;
+    }
+    let (least, shown) = (Trust::NAMES[host.settings.least_trust], Trust::NAMES[rank]);
+    let place = host.policy.as_deref().unwrap_or("veneer.toml");
+    field.error(report, format!("{what} shows {shown:?}, but this host asks for {least:?} at least ({place})"));
+}
