@@ -7,6 +7,7 @@
 pub mod app;
 pub mod config;
 pub mod digest;
+pub mod generate;
 pub mod host;
 pub mod layout;
 pub mod live;

@@ -2,4 +2,10 @@
 //! It decides nothing: what to do comes in as values.
 //! Rules come from the man pages and kernel documents named in each file.
 
+pub mod boot;
 pub mod config_files;
+pub mod generator;
+pub mod kmsg;
+pub mod live_marks;
+
+pub mod unit_dir;

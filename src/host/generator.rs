@@ -1,0 +1,190 @@
+//! The generator's run: reads the configuration, writes each app's units, says what was wrong.
+//! It decides no unit (`generate` does), starts no program and looks at no image, no `/var` and no network.
+//! The contract is systemd.generator(7): three directories or one, no fsync, nothing replaced.
+
+use super::boot::Boot;
+use super::config_files;
+use super::kmsg::{Kmsg, Priority};
+use super::unit_dir::UnitDir;
+use crate::config::{AppText, ConfigText, Host};
+use crate::generate::{self, Generated, Live};
+use crate::problem::{Problem, Severity};
+use anyhow::Result;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// How the generator was called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Write units to this directory (the first of systemd's three).
+    Write {
+        /// The directory.
+        dir: PathBuf,
+        /// Where `/etc` and the rest are.
+        root: PathBuf,
+    },
+    /// Print what would be written.
+    DryRun {
+        /// Where `/etc` and the rest are.
+        root: PathBuf,
+    },
+    /// Print how to call it.
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+veneer-generator [--root=DIR] NORMAL-DIR [EARLY-DIR LATE-DIR]
+veneer-generator [--root=DIR] --dry-run
+
+Turns the apps in apps.d into systemd units. systemd runs it at boot and at
+daemon-reload; people run it with --dry-run. See veneer-generator(8).
+
+  --dry-run    print the units instead of writing them
+  --root=DIR   read the configuration below DIR
+  --help       print this
+  --version    print the version
+";
+
+impl Call {
+    /// Reads the arguments; the error is a sentence.
+    pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+        let (mut dirs, mut root, mut dry) = (Vec::new(), PathBuf::from("/"), None);
+        for arg in args {
+            match arg.to_str() {
+                Some("--help" | "-h") => return Ok(Self::Help),
+                Some("--version") => return Ok(Self::Version),
+                Some("--dry-run") => dry = Some(()),
+                Some(text) if text.starts_with("--root=") => root = text["--root=".len()..].into(),
+                Some(text) if text.starts_with('-') => return Err(format!("unknown option {text:?}")),
+                _ => dirs.push(PathBuf::from(arg)),
+            }
+        }
+        match (dry, dirs.len()) {
+            (Some(()), 0) => Ok(Self::DryRun { root }),
+            (None, 1 | 3) => Ok(Self::Write { dir: dirs.swap_remove(0), root }),
+            (Some(()), _) => Err("--dry-run takes no directory".into()),
+            (None, found) => Err(format!("one directory or three are needed, not {found}")),
+        }
+    }
+}
+
+/// Whether everything that is configured has its units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it.
+    Whole,
+    /// Not some apps; the others have theirs.
+    Partial,
+}
+
+/// Writes the units of all apps; what went wrong is in the log already.
+pub fn write(dir: &Path, root: &Path, log: &mut Kmsg) -> Outcome {
+    if !Boot::read(root).wants_apps() {
+        return Outcome::Whole;
+    }
+    let dir = match UnitDir::open(dir) {
+        Ok(dir) => dir,
+        Err(error) => {
+            log.say(Priority::Error, &format!("{error:#}"));
+            return Outcome::Partial;
+        }
+    };
+    let text = config_files::read(root);
+    let live = super::live_marks::read_units(root);
+    let (host, mut problems) = Host::load(&text);
+    problems.extend(text.problems.iter().cloned());
+    let mut results = vec![Written { problems, errors: Vec::new() }];
+    results.extend(write_apps(&text, &host, &live, &dir));
+    let gone = generate::orphans(&text, &live).map(|orphan| Written::of(orphan, &dir));
+    results.extend(gone);
+    report(&results, log)
+}
+
+/// What came of writing some apps.
+#[derive(Debug, Default)]
+struct Written {
+    problems: Vec<Problem>,
+    errors: Vec<String>,
+}
+
+impl Written {
+    fn of(generated: Generated, dir: &UnitDir) -> Self {
+        let error = dir.write(&generated.units).err().map(|error| format!("{error:#}"));
+        Self { problems: generated.problems, errors: error.into_iter().collect() }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.problems.extend(other.problems);
+        self.errors.extend(other.errors);
+    }
+}
+
+/// From this many apps on, a second thread is worth its start.
+const MANY: usize = 128;
+
+/// In the order of ids, whatever the threads do.
+fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) -> Vec<Written> {
+    let run = |apps: &[AppText]| {
+        let mut all = Written::default();
+        for app in apps {
+            all.add(Written::of(generate::app(app, host, generate::of(live, &app.id)), dir));
+        }
+        all
+    };
+    if text.apps.len() < MANY {
+        return vec![run(&text.apps)];
+    }
+    let (first, second) = text.apps.split_at(text.apps.len() / 2);
+    thread::scope(|scope| {
+        let other = thread::Builder::new().spawn_scoped(scope, || run(second));
+        let mut results = vec![run(first)];
+        match other.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(written)) => results.push(written),
+            // No thread to be had: this one does it all.
+            Ok(Err(_)) | Err(_) => results.push(run(second)),
+        }
+        results
+    })
+}
+
+fn report(results: &[Written], log: &mut Kmsg) -> Outcome {
+    let mut outcome = Outcome::Whole;
+    for problem in results.iter().flat_map(|written| &written.problems) {
+        let priority = match problem.severity {
+            Severity::Error => Priority::Error,
+            Severity::Warning => Priority::Warning,
+        };
+        if problem.severity == Severity::Error {
+            outcome = Outcome::Partial;
+        }
+        log.say(priority, &problem.to_string());
+    }
+    for error in results.iter().flat_map(|written| &written.errors) {
+        outcome = Outcome::Partial;
+        log.say(Priority::Error, error);
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Call, String> {
+        Call::parse(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn one_directory_or_three_and_the_first_counts() {
+        let write = |root: &str| Ok(Call::Write { dir: "/a".into(), root: root.into() });
+        assert_eq!(parse(&["/a"]), write("/"));
+        assert_eq!(parse(&["--root=/r", "/a", "/b", "/c"]), write("/r"));
+        for bad in [&[][..], &["/a", "/b"], &["--dry-run", "/a"], &["--no"]] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

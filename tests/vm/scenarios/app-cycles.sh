@@ -1,0 +1,23 @@
+# What it shows: after many starts and stops nothing is left behind, and no unit has failed.
+# Timeout: 900
+
+count=$(scale 40)
+image hello
+snapshot
+app hello <<'T'
+[image]
+file = "hello"
+[overlay]
+mode = "volatile"
+[service]
+exec = ["/bin/sleep", "inf"]
+T
+reload
+for _ in $(seq "$count"); do
+	start hello
+	running hello || fail "not running after a start"
+	stop hello
+done
+nothing_left
+expect "$(systemctl list-units --failed --no-legend | wc -l)" 0
+note "$count cycles"

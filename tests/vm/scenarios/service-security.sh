@@ -1,0 +1,14 @@
+# What it shows: systemd's own judgement of the strict profile: an exposure of at most 1.5.
+
+image hello
+app hello <<'T'
+[image]
+file = "hello"
+[service]
+exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
+T
+reload
+said=$(systemd-analyze security --no-pager app@hello.service | tail -n 1)
+exposure=$(printf '%s\n' "$said" | grep -oE '[0-9]+\.[0-9]+' | head -n 1)
+note "exposure $exposure"
+awk -v e="$exposure" 'BEGIN { exit !(e > 0 && e <= 1.5) }' || fail "$said"
