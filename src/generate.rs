@@ -81,7 +81,7 @@ pub fn of<'a>(live: &'a [Live], id: &AppId) -> Option<&'a Live> {
 /// Everything of an app that is up, as it was when it came up. A mark names no path but the app's own.
 fn still_needed(live: Option<&Live>) -> UnitSet {
     let mut units = UnitSet::default();
-    for live in live {
+    if let Some(live) = live {
         keep(&mut units, live, &plan::unit_files(&live.id));
     }
     units
@@ -89,7 +89,7 @@ fn still_needed(live: Option<&Live>) -> UnitSet {
 
 /// Mounts that the app has up and its new configuration has not: without their text they would stay behind.
 fn keep_mounts(units: &mut UnitSet, live: Option<&Live>) {
-    for live in live {
+    if let Some(live) = live {
         keep(units, live, &plan::chain_files(&live.id));
     }
 }

@@ -153,15 +153,11 @@ fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) 
 
 fn report(results: &[Written], log: &mut Kmsg) -> Outcome {
     let mut outcome = Outcome::Whole;
-    for problem in results.iter().flat_map(|written| &written.problems) {
-        let priority = match problem.severity {
-            Severity::Error => Priority::Error,
-            Severity::Warning => Priority::Warning,
-        };
-        if problem.severity == Severity::Error {
-            outcome = Outcome::Partial;
-        }
-        log.say(priority, &problem.to_string());
+    // Warnings are for who writes the file (`veneer check`), not for each boot's log.
+    let problems = results.iter().flat_map(|written| &written.problems);
+    for problem in problems.filter(|problem| problem.severity == Severity::Error) {
+        outcome = Outcome::Partial;
+        log.say(Priority::Error, &problem.to_string());
     }
     for error in results.iter().flat_map(|written| &written.errors) {
         outcome = Outcome::Partial;

@@ -16,10 +16,6 @@ pub struct Kmsg {
 pub enum Priority {
     /// An app has no units.
     Error = 3,
-    /// Something is odd.
-    Warning = 4,
-    /// Something that may be.
-    Notice = 5,
 }
 
 impl Kmsg {
