@@ -26,6 +26,8 @@ pub const LIBEXEC: &str = match option_env!("VENEER_LIBEXECDIR") {
     Some(dir) => dir,
     None => "/usr/libexec/veneer",
 };
+/// Where systemd has generators put the units of running systems (systemd.generator(7), "normal-dir").
+pub const GENERATOR_DIR: &str = "/run/systemd/generator";
 /// Where our static units are installed.
 pub const SYSTEM_UNITS: &str = match option_env!("VENEER_SYSTEM_UNIT_DIR") {
     Some(dir) => dir,

@@ -5,8 +5,10 @@
 //! Only [`host`] touches files, devices, processes and the clock.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod digest;
+pub mod explain;
 pub mod generate;
 pub mod host;
 pub mod layout;

@@ -37,9 +37,17 @@ pub const UNITS_UNSETTLED: MessageId = MessageId("d4a639766d9042c493352a9e4cbbea
 pub const OVERLAY_FAILED: MessageId = MessageId("7fb5cd6884c44ffea27407f6cda1892c");
 /// The persistent data of an app was reset or removed.
 pub const OVERLAY_REMOVED: MessageId = MessageId("77b98326db1d44ada33b425161afad7e");
+/// An app was started that no file describes.
+pub const UNKNOWN: MessageId = MessageId("eb0773ac66cd43dab56ab208992503ea");
+/// An app was started that is masked.
+pub const MASKED: MessageId = MessageId("a932aa13971045e7a3b723c1d1705aa0");
+/// An app was started whose files are wrong.
+pub const BROKEN: MessageId = MessageId("b273d4142c1b43a5be04a00eb46a78d7");
+/// An app was started that is configured, and that systemd has not read yet.
+pub const NOT_LOADED: MessageId = MessageId("a500751815c24286bc569af91e735d37");
 
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 12] = [
+pub const ALL: [MessageId; 16] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -52,6 +60,10 @@ pub const ALL: [MessageId; 12] = [
     UNITS_UNSETTLED,
     OVERLAY_FAILED,
     OVERLAY_REMOVED,
+    UNKNOWN,
+    MASKED,
+    BROKEN,
+    NOT_LOADED,
 ];
 
 #[cfg(test)]

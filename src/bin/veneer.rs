@@ -1,2 +1,8 @@
 //! The admin's command.
-fn main() {}
+//! Everything is in `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    veneer::cli::main(std::env::args_os())
+}

@@ -2,7 +2,6 @@
 //! Nothing here reads a disk (`host::config_files` does) or looks into a file's text.
 //! Precedence, masks and drop-ins follow systemd.unit(5), "Unit File Load Path".
 
-use super::report::problem;
 use crate::name::AppId;
 use crate::problem::{Problem, Severity};
 use std::collections::BTreeMap;
@@ -190,10 +189,10 @@ impl Sorter {
 }
 
 fn error(file: Box<str>, text: String) -> Problem {
-    problem(&file, None, "", &text, Severity::Error)
+    Problem { file: file.into(), place: None, key: String::new(), text, severity: Severity::Error }
 }
 
 fn orphan(path: Box<str>, name: &str) -> Problem {
     let text = format!("drop-ins for an app that has no file: there is no apps.d/{name}.toml");
-    problem(&path, None, "", &text, Severity::Warning)
+    Problem { file: path.into(), place: None, key: String::new(), text, severity: Severity::Warning }
 }

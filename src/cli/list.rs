@@ -1,0 +1,127 @@
+//! `veneer list`: every app on a line.
+//! The state is systemd's where one runs, and unknown with `--root`.
+
+use super::apps::{Standing, View, source, trust, views};
+use super::args::List;
+use super::check::number;
+use super::context::{Context, unit_patterns};
+use super::json;
+use super::show::States;
+use super::style::{Style, dot};
+use super::table::{Cell, lay_out};
+use crate::host::terminal::Terminal;
+use crate::plan::Names;
+use anyhow::Result;
+use serde::Serialize;
+
+pub(super) fn run(context: &Context, args: &List) -> Result<String> {
+    let live = context.live();
+    let views = views(&context.config(), live.iter().map(|live| &live.id));
+    let states = context.states(&unit_patterns())?;
+    let rows: Vec<Row> = views.iter().map(|view| Row::new(view, context.systemd.map(|_| &states))).collect();
+    match args.output.json() {
+        Some(format) => json::print(&rows, format),
+        None => Ok(render(&rows, context.terminal)),
+    }
+}
+
+/// One app as programs get it.
+#[derive(Debug, Serialize)]
+struct Row {
+    id: String,
+    state: Option<String>,
+    configuration: &'static str,
+    image: Option<String>,
+    trust: Option<&'static str>,
+    autostart: bool,
+    errors: usize,
+    warnings: usize,
+    description: String,
+    file: Option<String>,
+}
+
+impl Row {
+    fn new(view: &View, states: Option<&States>) -> Self {
+        let app = view.app.as_ref();
+        Self {
+            id: view.id.to_string(),
+            state: states.map(|states| state(view, states)),
+            configuration: view.standing.name(),
+            image: app.map(source),
+            trust: app.map(trust),
+            autostart: view.autostart(),
+            errors: view.errors(),
+            warnings: view.problems.len() - view.errors(),
+            description: view.description().to_owned(),
+            file: view.files.first().cloned(),
+        }
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let state = self.state.as_deref();
+        let (sign, style) = dot(state.unwrap_or_default());
+        let sign = if state.is_some() { sign } else { " " };
+        let (shown, style) = match (self.configuration, state) {
+            ("broken", None | Some("inactive" | "failed")) => ("broken", Style::Bad),
+            ("masked", None | Some("inactive")) => ("masked", Style::Faint),
+            (_, Some("listening" | "waiting")) => (state.unwrap_or_default(), Style::Good),
+            (_, state) => (state.unwrap_or("-"), style),
+        };
+        vec![
+            Cell::new(format!("{sign} {}", self.id), if sign == " " { Style::Plain } else { style }),
+            Cell::new(shown, style),
+            self.trust.unwrap_or("-").into(),
+            (if self.autostart { "yes" } else { "no" }).into(),
+            self.image.as_deref().unwrap_or("-").into(),
+            self.problems(),
+            self.description.as_str().into(),
+        ]
+    }
+
+    fn problems(&self) -> Cell {
+        match (self.configuration, self.errors, self.warnings) {
+            ("gone", ..) => Cell::new("no file", Style::Bad),
+            (_, 0, 0) => "-".into(),
+            (_, 0, warnings) => Cell::new(number(warnings, "warning"), Style::Warning),
+            (_, errors, _) => Cell::new(number(errors, "error"), Style::Bad),
+        }
+    }
+}
+
+/// The service's state; of one that is not up, its socket's or its timer's.
+fn state(view: &View, states: &States) -> String {
+    let names = Names::new(&view.id);
+    let service = states.of(names.app.as_str());
+    if service.is_up() || service.active() == "failed" {
+        return service.active().to_owned();
+    }
+    let beside = [(&names.socket, "listening"), (&names.timer, "waiting")];
+    let up = beside.iter().find(|(unit, _)| states.of(unit.as_str()).is_up());
+    up.map_or("inactive", |(_, word)| word).to_owned()
+}
+
+fn render(rows: &[Row], terminal: Terminal) -> String {
+    if rows.is_empty() {
+        return "no app is configured: each is a file in /etc/veneer/apps.d, see veneer.app(5)\n".into();
+    }
+    let cells: Vec<Vec<Cell>> = rows.iter().map(Row::cells).collect();
+    let headings = ["  APP", "STATE", "TRUST", "AUTOSTART", "IMAGE", "PROBLEMS", "DESCRIPTION"];
+    lay_out(&headings, &cells, terminal) + &legend(rows)
+}
+
+/// How to go on, if something is wrong.
+fn legend(rows: &[Row]) -> String {
+    let broken = rows.iter().filter(|row| row.configuration == Standing::Broken.name()).count();
+    let failed = rows.iter().filter(|row| row.state.as_deref() == Some("failed")).count();
+    let mut out = String::new();
+    if broken > 0 {
+        out.push_str(&format!("\n{} broken: veneer check says why.\n", are(broken)));
+    } else if failed > 0 {
+        out.push_str(&format!("\n{} failed: veneer status says why.\n", number(failed, "app")));
+    }
+    out
+}
+
+fn are(n: usize) -> String {
+    format!("{} {}", number(n, "app"), if n == 1 { "is" } else { "are" })
+}

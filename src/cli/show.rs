@@ -1,0 +1,107 @@
+//! What `systemctl show` says, parsed.
+//! Pure; the asking is `host::systemctl`'s.
+//! The format is systemctl(1)'s: `Property=value` lines, an empty line between units; times as `@SECONDS`.
+
+use std::collections::BTreeMap;
+
+/// The properties that the verbs read, in one list, so that one call serves all.
+pub const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,UnitFileState,StateChangeTimestamp,MainPID,\
+                              StatusText,ExecMainCode,ExecMainStatus,MemoryCurrent,InvocationID,NeedDaemonReload,What,\
+                              Listen,NextElapseUSecRealtime,NRestarts";
+
+/// The state of one unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitState {
+    values: BTreeMap<Box<str>, Box<str>>,
+}
+
+impl UnitState {
+    /// A property as text; empty if systemd does not say.
+    pub fn get(&self, property: &str) -> &str {
+        self.values.get(property).map_or("", |value| value)
+    }
+
+    /// `active`, `failed`, `inactive`, …
+    pub fn active(&self) -> &str {
+        match self.get("ActiveState") {
+            "" => "inactive",
+            state => state,
+        }
+    }
+
+    /// Whether it runs or is mounted, or is about to be, or about not to be.
+    pub fn is_up(&self) -> bool {
+        !matches!(self.active(), "inactive" | "failed")
+    }
+
+    /// When its state last changed, in seconds since the epoch.
+    pub fn since(&self) -> Option<u64> {
+        self.get("StateChangeTimestamp").strip_prefix('@')?.parse().ok().filter(|seconds| *seconds > 0)
+    }
+
+    /// A number; none if systemd does not know it (`[not set]`, 2^64-1).
+    pub fn number(&self, property: &str) -> Option<u64> {
+        self.get(property).parse().ok().filter(|number| *number != u64::MAX)
+    }
+}
+
+/// The states of some units, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct States {
+    units: BTreeMap<Box<str>, UnitState>,
+    nothing: UnitState,
+}
+
+impl States {
+    /// Reads the output of `systemctl show`.
+    pub fn parse(text: &str) -> Self {
+        let mut states = Self::default();
+        for block in text.split("\n\n") {
+            let values: BTreeMap<Box<str>, Box<str>> = block
+                .lines()
+                .filter_map(|line| line.split_once('='))
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect();
+            if let Some(id) = values.get("Id").cloned() {
+                states.units.insert(id, UnitState { values });
+            }
+        }
+        states
+    }
+
+    /// The state of a unit; of one that systemd has not loaded, an inactive one.
+    pub fn of(&self, unit: &str) -> &UnitState {
+        self.units.get(unit).unwrap_or(&self.nothing)
+    }
+
+    /// All units, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &UnitState)> {
+        self.units.iter().map(|(name, state)| (&**name, state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "Id=app@a.service\nActiveState=active\nStateChangeTimestamp=@1700000000\nMainPID=12\n\
+                        MemoryCurrent=18446744073709551615\nStatusText=a=b\n\nId=x.mount\nActiveState=failed\n\
+                        StateChangeTimestamp=\n";
+
+    #[test]
+    fn every_unit_is_found_by_its_name() {
+        let states = States::parse(TEXT);
+        let app = states.of("app@a.service");
+        assert_eq!((app.active(), app.since(), app.get("StatusText")), ("active", Some(1_700_000_000), "a=b"));
+        assert_eq!((app.number("MainPID"), app.number("MemoryCurrent")), (Some(12), None));
+        assert_eq!((states.of("x.mount").active(), states.of("x.mount").since()), ("failed", None));
+        assert!(app.is_up() && !states.of("x.mount").is_up());
+    }
+
+    #[test]
+    fn a_unit_that_is_not_loaded_is_inactive() {
+        let states = States::parse("");
+        assert_eq!(states.of("app@b.service").active(), "inactive");
+        assert_eq!(states.iter().count(), 0);
+    }
+}

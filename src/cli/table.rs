@@ -1,0 +1,102 @@
+//! Tables for people: columns as wide as they need to be, the last one cut at the edge of the terminal.
+//! Pure; programs get `--json` and nothing from here.
+//! The look is that of `systemctl list-units`: capital headings, no lines, no pager.
+
+use super::style::Style;
+use crate::host::terminal::{Colour, Terminal};
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// What it says.
+    pub text: String,
+    /// How it looks.
+    pub style: Style,
+}
+
+impl Cell {
+    /// A cell in a style.
+    pub fn new(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::new(text, Style::Plain)
+    }
+}
+
+/// Lays rows out under their headings; without a terminal nothing is cut.
+pub fn lay_out(headings: &[&str], rows: &[Vec<Cell>], terminal: Terminal) -> String {
+    let head: Vec<Cell> = headings.iter().map(|heading| Cell::new(*heading, Style::Bold)).collect();
+    let all: Vec<&Vec<Cell>> = std::iter::once(&head).chain(rows).collect();
+    let widths: Vec<usize> = (0..headings.len())
+        .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| width(&cell.text)).max().unwrap_or(0))
+        .collect();
+    all.iter().map(|row| line(row, &widths, terminal)).collect()
+}
+
+fn line(row: &[Cell], widths: &[usize], terminal: Terminal) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
+    for (at, cell) in row.iter().enumerate().take(last + 1) {
+        let room = terminal.width.map_or(usize::MAX, |columns| columns.saturating_sub(used));
+        let text = cut(&cell.text, room);
+        out.push_str(&cell.style.paint(terminal.colour, &text));
+        if at < last {
+            let gap = widths.get(at).copied().unwrap_or(0).saturating_sub(width(&text)) + 2;
+            out.push_str(&" ".repeat(gap));
+            used += width(&text) + gap;
+        }
+    }
+    let kept = if terminal.colour == Colour::Off { out.trim_end().len() } else { out.len() };
+    out.truncate(kept);
+    out.push('\n');
+    out
+}
+
+/// Cuts a text to some columns, with a sign that there was more.
+pub fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    if columns == 0 { kept } else { format!("{kept}…") }
+}
+
+/// Columns of a text: one a character, which holds for what ids, states and most descriptions are made of.
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIPE: Terminal = Terminal { colour: Colour::Off, width: None };
+
+    fn rows() -> Vec<Vec<Cell>> {
+        vec![vec!["a".into(), "active".into(), "One".into()], vec!["longer".into(), "failed".into(), "".into()]]
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_need_to_be() {
+        let text = lay_out(&["APP", "STATE", "DESCRIPTION"], &rows(), PIPE);
+        assert_eq!(text, "APP     STATE   DESCRIPTION\na       active  One\nlonger  failed\n");
+    }
+
+    #[test]
+    fn a_terminal_cuts_the_end_of_a_line() {
+        let text = lay_out(&["APP", "STATE", "DESCRIPTION"], &rows(), Terminal { width: Some(18), ..PIPE });
+        assert_eq!(text, "APP     STATE   D…\na       active  O…\nlonger  failed\n");
+    }
+
+    #[test]
+    fn cutting_says_so() {
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abc", 0), "");
+    }
+}

@@ -1,0 +1,87 @@
+//! Talks to systemd, through its own commands; the one place of the admin's command that starts programs.
+//! It reads nothing into what they say: `cli::show` parses, the verbs decide.
+//! Options are those of systemctl(1) and journalctl(1) since version 252.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// A connection to the running systemd; there is none for a `--root`.
+#[derive(Clone, Copy, Debug)]
+pub struct Systemctl(());
+
+impl Systemctl {
+    /// The running systemd, if there is one (sd_booted(3)).
+    pub fn running() -> Option<Self> {
+        Path::new("/run/systemd/system").is_dir().then_some(Self(()))
+    }
+
+    /// `systemctl show` of units or patterns, these properties, times in seconds since the epoch.
+    pub fn show(self, units: &[String], properties: &str) -> Result<String> {
+        if units.is_empty() {
+            return Ok(String::new());
+        }
+        let property = format!("--property={properties}");
+        let mut words = vec!["show", "--timestamp=unix", &property, "--"];
+        words.extend(units.iter().map(String::as_str));
+        read("systemctl", &words)
+    }
+
+    /// `systemctl cat` of units: fragments and drop-ins as they lie on the disk.
+    pub fn cat(self, units: &[String]) -> Result<String> {
+        let mut words = vec!["cat", "--"];
+        words.extend(units.iter().map(String::as_str));
+        read("systemctl", &words)
+    }
+
+    /// Makes systemd read everything anew, generators first.
+    pub fn daemon_reload(self) -> Result<()> {
+        self.act(&["daemon-reload"])
+    }
+
+    /// Any other act: `start UNIT`, `stop UNIT`, `disable UNIT`. What systemctl says goes to the admin.
+    pub fn act(self, words: &[&str]) -> Result<()> {
+        let status = command("systemctl", words)
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::inherit())
+            .status()
+            .with_context(|| format!("running systemctl {}", words.join(" ")))?;
+        if status.success() { Ok(()) } else { bail!("systemctl {}: {status}", words.join(" ")) }
+    }
+
+    /// The last lines of a unit's journal, of one invocation if it is known; warnings and worse.
+    pub fn last_errors(self, unit: &str, invocation: &str, lines: usize) -> Result<String> {
+        let count = lines.to_string();
+        let words = ["--unit", unit, "--priority=warning", "--output=cat", "--quiet", "--lines", &count];
+        let invocation = format!("--invocation={invocation}");
+        let mut of_invocation = words.to_vec();
+        of_invocation.push(&invocation);
+        // journalctl knows --invocation= since version 257.
+        read("journalctl", &of_invocation).or_else(|_| read("journalctl", &words))
+    }
+}
+
+/// Runs a program of the host for what it prints, as `doctor` does for versions; `None` if there is no such program.
+pub fn version(program: &str, words: &[&str]) -> Option<String> {
+    let output = command(program, words).output().ok()?;
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    Some(String::from_utf8_lossy(&said).into_owned())
+}
+
+fn read(program: &str, words: &[&str]) -> Result<String> {
+    let act = || format!("running {program} {}", words.first().copied().unwrap_or_default());
+    let Output { status, stdout, stderr } = command(program, words).output().with_context(act)?;
+    if !status.success() {
+        bail!("{}: {}", act(), String::from_utf8_lossy(&stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&stdout).into_owned())
+}
+
+fn command(program: &str, words: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words).stdin(Stdio::null());
+    // What is parsed must not depend on the admin's language, terminal or pager.
+    command.env("LC_ALL", "C.UTF-8").env("SYSTEMD_PAGER", "").env("SYSTEMD_COLORS", "0");
+    command
+}
