@@ -53,13 +53,14 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
     let section = top.section(APP, "image", report);
     let skeleton = section.get("skeleton").and_then(|field| field.boolean(report));
     let image = image::read(section, file, host, report);
-    let overlay = overlay::read(top.section(APP, "overlay", report), report);
+    let over = top.section(APP, "overlay", report);
+    let overlay = overlay::read(over, report);
     overlay::inject(top.section(APP, "inject", report), report);
     let service = service::read(top.section(APP, "service", report), text, host, report);
-    let source =
-        AbsPath::parse(file).map_err(|reason| report.missing(None, file, super::report::Key::top(""), reason)).ok()?;
-    let (image, service) = (image?, service?);
-    overlay::fits(&overlay, &image, &service, top.section(APP, "overlay", &mut Report::default()), report);
+    // A file that stands alone is read as the one it is to become.
+    let source = AbsPath::parse(file).or_else(|_| AbsPath::parse(&format!("/etc/veneer/apps.d/{}.toml", text.id)));
+    let (image, service, source) = (image?, service?, source.ok()?);
+    overlay::fits(&overlay, &image, &service, over, report);
     Some(App {
         id: text.id.clone(),
         source,

@@ -129,7 +129,8 @@ fn refused(name: &str, user: &User, id: &AppId) -> Option<String> {
 
 /// A name that is nearly a known one is an error, one that is like none a warning.
 fn doubt(name: &str, field: Field<'_, '_>, report: &mut Report) {
-    if KNOWN.binary_search(&name).is_ok() {
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric());
+    if !is_name || KNOWN.binary_search(&name).is_ok() {
         return;
     }
     match nearest(name, KNOWN.iter().copied()) {
@@ -137,8 +138,8 @@ fn doubt(name: &str, field: Field<'_, '_>, report: &mut Report) {
             report.error(field.key_at, field.key, format!("systemd has no such setting: did you mean {near:?}?"));
         }
         near => {
-            let hint = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-            let text = format!("not known to systemd 257: an older systemd than it needs will ignore it{hint}");
+            let hint = near.map(|near| format!(": did you mean {near:?}?")).unwrap_or_default();
+            let text = format!("systemd 257 has no such setting, and an older one would ignore it{hint}");
             report.warning(field.key_at, field.key, text);
         }
     }

@@ -128,11 +128,11 @@ fn place(field: Field<'_, '_>, host: &Host<'_>, report: &mut Report) -> Option<I
 }
 
 fn name(text: &str) -> Result<Box<str>, String> {
-    if let Some(stem) = ENDINGS.iter().find_map(|ending| text.strip_suffix(ending)) {
-        return Err(format!("{text:?} is not an absolute path; to search the store for it, write {stem:?}"));
-    }
     if text.contains('/') || text.is_empty() || text.starts_with('.') {
         return Err(format!("{text:?} is neither an absolute path nor a bare name to search in the store"));
+    }
+    if let Some(stem) = ENDINGS.iter().find_map(|ending| text.strip_suffix(ending)) {
+        return Err(format!("{text:?} is not an absolute path; to search the store for it, write {stem:?}"));
     }
     if text.len() > NAME_MAX {
         return Err(format!("a name in the store has at most {NAME_MAX} bytes, this one has {}", text.len()));
@@ -143,14 +143,10 @@ fn name(text: &str) -> Result<Box<str>, String> {
 /// What the image must show; with a root hash and nothing said, it is pinned.
 fn trust(section: Fields<'_, '_>, report: &mut Report) -> Option<Trust> {
     let (require, hash) = (section.get("require"), section.get("root-hash"));
-    let rank = match require {
-        Some(field) => Some(field.choice(report, &Trust::NAMES)?),
-        None => None,
-    };
-    let root_hash = match hash {
-        Some(field) => Some(field.parse(report, RootHash::parse)?),
-        None => None,
-    };
+    // Both are read before either may end this: all mistakes at once.
+    let rank = require.map(|field| field.choice(report, &Trust::NAMES));
+    let root_hash = hash.map(|field| field.parse(report, RootHash::parse));
+    let (rank, root_hash) = (flat(rank)?, flat(root_hash)?);
     let refuse = |report: &mut Report, text: &str| {
         if let Some(field) = require {
             field.error(report, text);
@@ -172,6 +168,15 @@ fn trust(section: Fields<'_, '_>, report: &mut Report) -> Option<Trust> {
         (Some(_), _) => {
             refuse(report, "\"pinned\" needs the root hash: write root-hash = \"…\", the line that veritysetup prints")
         }
+    }
+}
+
+/// What is given but could not be read ends the reading; what is not given does not.
+fn flat<T>(given: Option<Option<T>>) -> Option<Option<T>> {
+    match given {
+        Some(None) => None,
+        Some(read) => Some(read),
+        None => Some(None),
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn stranger(sections: &'static [Section], section: &str, key: &str) -
     match elsewhere {
         // A section typed inside another one, and arrays of tables, are no place to point at.
         Some(other) if !other.name.is_empty() => format!("`{key}` belongs in [{}]", other.name),
-        Some(_) if section.is_empty() => near,
+        Some(_) if key == "reset" => "`reset` stands at the top of the file, before the first section".into(),
         Some(_) => format!("[{key}] is a section of its own"),
         None => format!("there is no such key{}", if near.is_empty() { all(sections, section) } else { near }),
     }
@@ -88,6 +88,9 @@ pub(super) fn may_reset(sections: &'static [Section], path: &str) -> super::merg
     });
     if is_section || known {
         return Known::Yes;
+    }
+    if let Some(section) = sections.iter().find(|section| !section.name.is_empty() && section.keys.contains(&path)) {
+        return Known::No(format!(": did you mean \"{}.{path}\"?", section.name));
     }
     let paths: Vec<String> = sections
         .iter()

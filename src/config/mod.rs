@@ -3,9 +3,10 @@
 //! The format is veneer.app(5) and veneer.toml(5); precedence and masks follow systemd.unit(5).
 //!
 //! The road: `host::config_files::read` -> [`ConfigText`] -> [`Host::load`] once, then [`load_app`] per app,
-//! in any order and on any thread.
+//! in any order and on any thread; [`cross_check`] looks at all of them together, [`origins`] at where values come from.
 
 mod app;
+mod cross;
 mod directives;
 mod image;
 pub mod keys;
@@ -22,6 +23,7 @@ mod template;
 mod text;
 
 pub use app::{Loaded, load_app};
+pub use cross::cross_check;
 pub use settings::Host;
 pub use template::{Origin, origins};
 pub use text::{AppState, AppText, Body, ConfigText, Dir, DropIns, File, Named};

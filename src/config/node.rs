@@ -2,6 +2,7 @@
 //! It knows no key of ours; trees are merged in `merge` and read in `app` and `settings`.
 //! The syntax is TOML 1.1, as the `toml` crate parses it.
 
+use super::report::problem;
 use super::text::{Body, File};
 use crate::problem::{Place, Problem, Severity};
 use std::borrow::Cow;
@@ -76,19 +77,28 @@ pub(super) type Table<'a> = Vec<Entry<'a>>;
 /// Parses a file; the error is its one Problem.
 pub(super) fn parse(file: &File) -> Result<Table<'_>, Problem> {
     if let Body::Unreadable(reason) = &file.body {
-        return Err(problem(file, None, reason.clone()));
+        return Err(problem(&file.path, None, "", reason, Severity::Error));
     }
     match DeTable::parse(file.text()) {
         Ok(table) => Ok(table_of(file, table.into_inner())),
         Err(error) => {
             let place = error.span().map(|span| Place::at(file.text(), span.start));
-            Err(problem(file, place, format!("this is not TOML: {}", error.message().replace('\n', " "))))
+            let text = format!("this is not TOML: {}", explain(&error, file.text()));
+            Err(problem(&file.path, place, "", &text, Severity::Error))
         }
     }
 }
 
-fn problem(file: &File, place: Option<Place>, text: String) -> Problem {
-    Problem { file: file.path.clone().into(), place, key: String::new(), text, severity: Severity::Error }
+/// The parser's words, with what they are about where they leave it out.
+fn explain(error: &toml::de::Error, text: &str) -> String {
+    let about = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+    match error.message() {
+        unquoted if unquoted.starts_with("string values must be quoted") => {
+            format!("text stands in quotes: write {about:?}")
+        }
+        "duplicate key" => format!("`{about}` is there twice"),
+        other => other.into(),
+    }
 }
 
 fn table_of<'a>(file: &'a File, table: DeTable<'a>) -> Table<'a> {

@@ -3,7 +3,7 @@
 //! The tone: lower case, one sentence, no full stop, and it says what to write.
 
 use super::node::At;
-use crate::problem::{Problem, Severity, nearest};
+use crate::problem::{Place, Problem, Severity, nearest};
 use std::fmt;
 
 /// A key in full, put together only when something is wrong with it.
@@ -52,8 +52,7 @@ impl Report {
         if let Some(at) = section {
             return self.error(at, key, text);
         }
-        let (file, key, text) = (file.to_owned(), key.to_string(), text.into());
-        self.problems.push(Problem { file, place: None, key, text, severity: Severity::Error });
+        self.problems.push(problem(file, None, &key.to_string(), &text.into(), Severity::Error));
     }
 
     pub(super) fn push(&mut self, problem: Problem) {
@@ -61,8 +60,7 @@ impl Report {
     }
 
     fn add(&mut self, at: At<'_>, key: Key<'_>, text: String, severity: Severity) {
-        let (file, place) = (at.file.path.clone().into(), Some(at.place()));
-        self.problems.push(Problem { file, place, key: key.to_string(), text, severity });
+        self.problems.push(problem(&at.file.path, Some(at.place()), &key.to_string(), &text, severity));
     }
 
     /// Whether an error is among them.
@@ -78,8 +76,20 @@ impl Report {
     }
 }
 
-/// `: did you mean "x"?`, or nothing if no word is near.
+/// A Problem that is one line whatever the user typed.
+pub(super) fn problem(file: &str, place: Option<Place>, key: &str, text: &str, severity: Severity) -> Problem {
+    Problem { file: one_line(file), place, key: one_line(key), text: one_line(text), severity }
+}
+
+fn one_line(text: &str) -> String {
+    if text.contains(char::is_control) { text.escape_debug().to_string() } else { text.into() }
+}
+
+/// `: did you mean "x"?`, or nothing if no word is near; to one or two letters, every word is.
 pub(super) fn did_you_mean<'w>(typed: &str, words: impl IntoIterator<Item = &'w str>) -> String {
+    if typed.len() < 3 {
+        return String::new();
+    }
     nearest(typed, words).map(|word| format!(": did you mean {word:?}?")).unwrap_or_default()
 }
 

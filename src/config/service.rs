@@ -6,14 +6,13 @@ use super::image::path;
 use super::keys::APP;
 use super::node::{At, Kind};
 use super::read::{Field, Fields};
-use super::report::Report;
+use super::report::{Report, did_you_mean};
 use super::settings::Host;
 use super::text::{AppState, AppText};
 use super::{directives, listen};
 use crate::app::{Access, Bind, Credential, Missing, Profile, Service, ServiceType, State, User};
 use crate::name::{AppId, UserName};
 use crate::path::AbsPath;
-use crate::problem::nearest;
 use crate::unit::{Arg, EnvVar};
 
 const TYPES: [ServiceType; 3] = [ServiceType::Exec, ServiceType::Notify, ServiceType::Oneshot];
@@ -136,7 +135,13 @@ fn credential_name(name: &str) -> Result<(), String> {
 }
 
 fn binds(field: Field<'_, '_>, report: &mut Report) -> Vec<Bind> {
-    let items = field.items(report, "an array of tables: bind = [{ source = \"/srv/data\", target = \"/data\" }]");
+    let Kind::Array(items) = field.kind else {
+        field.error(
+            report,
+            format!("wants an array of tables, not {}: {}", field.kind.what(), bind_example(field.kind)),
+        );
+        return Vec::new();
+    };
     let mut binds: Vec<(At<'_>, Bind)> = Vec::with_capacity(items.len());
     for node in items {
         let item = Fields::from_field(APP, "service.bind", field.item(node), report);
@@ -150,6 +155,13 @@ fn binds(field: Field<'_, '_>, report: &mut Report) -> Vec<Bind> {
         }
     }
     binds.into_iter().map(|(_, bind)| bind).collect()
+}
+
+/// The form to write, with what was typed if it is `SOURCE:TARGET`.
+fn bind_example(typed: &Kind<'_>) -> String {
+    let words = if let Kind::Text(text) = typed { text.split_once(':') } else { None };
+    let (source, target) = words.unwrap_or(("/ON/HOST", "/IN/APP"));
+    format!("write bind = [{{ source = {source:?}, target = {target:?} }}]")
 }
 
 fn bind<'a>(item: Fields<'_, 'a>, report: &mut Report) -> Option<(At<'a>, Bind)> {
@@ -191,7 +203,7 @@ pub(super) fn target(text: &str) -> Result<AbsPath, String> {
     let below =
         |dir: &str| path.as_str().strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if let Some(dir) = ["/proc", "/sys", "/dev", "/run/veneer", "/run/credentials"].into_iter().find(|dir| below(dir)) {
-        return Err(format!("{path} lies in {dir}, which systemd mounts in every app"));
+        return Err(format!("{path} lies in {dir}, which every app has of its own"));
     }
     if matches!(path.as_str(), "/run" | "/run/systemd") {
         return Err(format!("{path} has systemd's own sockets in every app: take a directory below it"));
@@ -206,7 +218,7 @@ fn apps(field: Field<'_, '_>, own: &AppText, host: &Host<'_>, report: &mut Repor
     for (at, id) in ids {
         if id == own.id {
             report.error(at, field.key, "an app cannot wait for itself");
-        } else if let Some(doubt) = doubt(&id, host) {
+        } else if let Some(doubt) = doubt(&id, own, host) {
             report.warning(at, field.key, doubt);
         }
         if !kept.contains(&id) {
@@ -216,14 +228,14 @@ fn apps(field: Field<'_, '_>, own: &AppText, host: &Host<'_>, report: &mut Repor
     kept
 }
 
-fn doubt(id: &AppId, host: &Host<'_>) -> Option<String> {
+fn doubt(id: &AppId, own: &AppText, host: &Host<'_>) -> Option<String> {
     match host.text.app(id.as_str()).map(AppText::state) {
         Some(AppState::Configured) => None,
         Some(AppState::Masked) => Some(format!("the app {:?} is masked", id.as_str())),
         None => {
-            let near = nearest(id.as_str(), host.text.apps.iter().map(|app| app.id.as_str()));
-            let hint = near.map(|near| format!(": did you mean {near:?}?")).unwrap_or_default();
-            Some(format!("there is no app {:?}{hint}", id.as_str()))
+            let others = host.text.apps.iter().filter(|app| app.id != own.id);
+            let near = did_you_mean(id.as_str(), others.map(|app| app.id.as_str()));
+            Some(format!("there is no app {:?}{near}", id.as_str()))
         }
     }
 }

@@ -2,6 +2,7 @@
 //! Nothing here reads a disk (`host::config_files` does) or looks into a file's text.
 //! Precedence, masks and drop-ins follow systemd.unit(5), "Unit File Load Path".
 
+use super::report::problem;
 use crate::name::AppId;
 use crate::problem::{Problem, Severity};
 use std::collections::BTreeMap;
@@ -189,10 +190,10 @@ impl Sorter {
 }
 
 fn error(file: Box<str>, text: String) -> Problem {
-    Problem { file: file.into(), place: None, key: String::new(), text, severity: Severity::Error }
+    problem(&file, None, "", &text, Severity::Error)
 }
 
 fn orphan(path: Box<str>, name: &str) -> Problem {
     let text = format!("drop-ins for an app that has no file: there is no apps.d/{name}.toml");
-    Problem { file: path.into(), place: None, key: String::new(), text, severity: Severity::Warning }
+    problem(&path, None, "", &text, Severity::Warning)
 }
