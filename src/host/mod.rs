@@ -2,12 +2,29 @@
 //! It decides nothing: what to do comes in as values.
 //! Rules come from the man pages and kernel documents named in each file.
 
+pub mod attach;
 pub mod below_root;
 pub mod boot;
 pub mod config_files;
+pub mod detach;
+pub mod device_mapper;
+pub mod files;
 pub mod generator;
+pub mod image_files;
+pub mod ioctl;
+pub mod journal;
 pub mod kmsg;
 pub mod live_marks;
+pub mod loop_device;
+pub mod mark_store;
+pub mod mounts;
+pub mod notify;
+pub mod overlay_dirs;
+pub mod points;
+pub mod probe;
+pub mod signature;
 pub mod systemctl;
 pub mod terminal;
+pub mod tree_check;
+pub mod trusted;
 pub mod unit_dir;

@@ -30,6 +30,16 @@ impl Fault {
         Self { exit: Exit::Unavailable, sentence: sentence.into() }
     }
 
+    /// The machine refused something.
+    pub fn failure(sentence: impl Into<String>) -> Self {
+        Self { exit: Exit::Failure, sentence: sentence.into() }
+    }
+
+    /// Whether the image is to blame, and not the machine or what is missing.
+    pub fn is_of_the_image(&self) -> bool {
+        self.exit == Exit::Data
+    }
+
     /// The fault in an error's chain, if one is there.
     pub fn of(error: &anyhow::Error) -> Option<&Self> {
         error.chain().find_map(|cause| cause.downcast_ref())

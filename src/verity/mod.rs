@@ -6,6 +6,7 @@ pub mod dm_message;
 pub mod fault;
 pub mod names;
 pub mod spec;
+pub mod steps;
 pub mod superblock;
 pub mod table;
 pub mod tree;

@@ -14,8 +14,31 @@ pub struct Spec {
     pub id: AppId,
     /// Where its root comes from and how far it must be trusted.
     pub image: Image,
+    /// Mount points the image may lack.
+    pub points: Vec<Point>,
     /// The digest of the units this command line stands in.
     pub chain: Option<String>,
+}
+
+/// A mount point of an app's root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Where it is in the root.
+    pub target: AbsPath,
+    /// What will be mounted there, which says whether it is a directory or a file; a directory if not known.
+    pub source: Option<AbsPath>,
+}
+
+impl Point {
+    /// `TARGET` or `TARGET:SOURCE`.
+    fn parse(text: &str) -> Result<Self, String> {
+        // Both are absolute, so the colon between them stands before a slash.
+        let (target, source) = match text.rfind(":/") {
+            Some(at) => (&text[..at], Some(AbsPath::parse(&text[at + 1..])?)),
+            None => (text, None),
+        };
+        Ok(Self { target: AbsPath::parse(target)?, source })
+    }
 }
 
 /// Whether a command does what it says or only says it.
@@ -48,15 +71,16 @@ impl Spec {
         if let Some(extra) = words.positional.get(1) {
             return Err(format!("{extra:?} is one word too many"));
         }
-        let (mut typed, mut chain, mut run) = (Typed::default(), None, Run::Really);
+        let (mut typed, mut points, mut chain, mut run) = (Typed::default(), Vec::new(), None, Run::Really);
         while let Some((option, value)) = words.next_option() {
             match option.as_str() {
                 "--dry-run" => run = Run::Dry,
                 "--chain" => chain = Some(value?),
+                "--point" => points.push(Point::parse(&value?)?),
                 _ => typed.take(&option, value?)?,
             }
         }
-        Ok((Self { id, image: typed.image()?, chain }, run))
+        Ok((Self { id, image: typed.image()?, points, chain }, run))
     }
 }
 
@@ -164,7 +188,11 @@ mod tests {
 
     #[test]
     fn the_generators_lines_are_understood() {
-        let (spec, run) = parse("hello --image=/i/hello.raw --chain=00ff").expect("good line");
+        let (spec, run) = parse("hello --image=/i/hello.raw --point=/data:/srv/x --point=/var/lib/x --chain=00ff")
+            .expect("good line");
+        let points =
+            spec.points.iter().map(|point| (point.target.as_str(), point.source.as_ref().map(AbsPath::as_str)));
+        assert_eq!(points.collect::<Vec<_>>(), [("/data", Some("/srv/x")), ("/var/lib/x", None)]);
         assert_eq!((spec.id.as_str(), spec.chain.as_deref(), run), ("hello", Some("00ff"), Run::Really));
         let Image::File(file) = spec.image else { panic!("an image file") };
         assert_eq!((file.trust, file.kind, file.verify), (Trust::Verity, FileSystem::Erofs, Verify::Tree));

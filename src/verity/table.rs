@@ -45,10 +45,10 @@ pub fn parameters(
     }
     for byte in &sb.salt {
         // Writing to a String cannot fail.
-        drop(write!(line, "{byte:02x}"));
+        let _ = write!(line, "{byte:02x}");
     }
     if let Some(key) = signature {
-        drop(write!(line, " 2 root_hash_sig_key_desc {key}"));
+        let _ = write!(line, " 2 root_hash_sig_key_desc {key}");
     }
     line
 }

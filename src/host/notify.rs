@@ -1,0 +1,44 @@
+//! What a oneshot tells systemd while it works.
+//! It never fails: whoever runs us by hand does not listen.
+//! Rules: sd_notify(3), "STATUS=" and "EXTEND_TIMEOUT_USEC=".
+
+use sd_notify::NotifyState;
+use std::time::{Duration, Instant};
+
+/// How much longer a start may take after each sign of progress.
+const EXTENSION: Duration = Duration::from_secs(30);
+/// Signs of progress are not given more often.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Progress of one long act.
+#[derive(Debug)]
+pub struct Progress {
+    what: String,
+    total: u64,
+    last: Instant,
+}
+
+impl Progress {
+    /// Begins to tell of an act of so many steps.
+    pub fn begin(what: String, total: u64) -> Self {
+        let progress = Self { what, total, last: Instant::now() };
+        progress.tell(0);
+        progress
+    }
+
+    /// Tells how far it is, now and then.
+    pub fn reached(&mut self, done: u64) {
+        if self.last.elapsed() >= INTERVAL {
+            self.last = Instant::now();
+            self.tell(done);
+        }
+    }
+
+    fn tell(&self, done: u64) {
+        let percent = done.saturating_mul(100) / self.total.max(1);
+        let status = format!("{}: {percent}%", self.what);
+        let extension = NotifyState::ExtendTimeoutUsec(EXTENSION.as_micros() as u32);
+        // Nobody listens when run by hand.
+        drop(sd_notify::notify(&[NotifyState::Status(&status), extension]));
+    }
+}

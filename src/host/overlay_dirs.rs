@@ -1,0 +1,87 @@
+//! `veneer-overlay`: the upper and work directories of an app's writable layer, and who may write in it.
+//! It mounts nothing and never deletes what is in use.
+//! Inside an app's root no link leads out and none is followed last (openat2(2), `RESOLVE_IN_ROOT`): the app wrote them.
+
+use super::files::make_directory;
+use crate::layout::AppPaths;
+use crate::name::{AppId, UserName};
+use crate::path::AbsPath;
+use anyhow::{Context, Result, bail};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::io::Errno;
+
+/// Of the app's root itself; what the app may write in it is given by `own`.
+const UPPER_MODE: u32 = 0o755;
+/// The kernel's own scratch directory.
+const WORK_MODE: u32 = 0o700;
+/// The directory that holds both: nobody but root has business in there.
+const DIRECTORY_MODE: u32 = 0o700;
+/// Where systemd keeps the dynamic users it has given out (`src/core/dynamic-user.c`).
+const DYNAMIC_USERS: &str = "/run/systemd/dynamic-uid/direct:";
+
+/// Makes `upper` and `work` in a directory, and the directory.
+pub fn prepare(directory: &AbsPath) -> Result<()> {
+    if let Some((parent, _)) = directory.as_str().rsplit_once('/')
+        && !std::fs::exists(parent).with_context(|| format!("looking for {parent}"))?
+    {
+        make_directory(parent, DIRECTORY_MODE)?;
+    }
+    make_directory(directory.as_str(), DIRECTORY_MODE)?;
+    make_directory(&format!("{directory}/upper"), UPPER_MODE)?;
+    make_directory(&format!("{directory}/work"), WORK_MODE).map(drop)
+}
+
+/// Gives directories below the app's root to its user, making those that are missing.
+pub fn own(id: &AppId, user: &UserName, paths: &[AbsPath]) -> Result<()> {
+    let (uid, gid) = numbers(user)?;
+    let place = AppPaths::new(id).root();
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let root = rustix::fs::open(&place, flags, Mode::empty()).with_context(|| format!("opening {place}"))?;
+    paths.iter().try_for_each(|path| give(&root, path, uid, gid).with_context(|| format!("giving {path} to {user}")))
+}
+
+fn give(root: &OwnedFd, path: &AbsPath, uid: Uid, gid: Gid) -> Result<()> {
+    let path = path.as_str();
+    let mut here = open_in(root, ".", OFlags::empty())?;
+    let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
+    for end in ends {
+        let last = if end == path.len() { OFlags::NOFOLLOW } else { OFlags::empty() };
+        here = make_in(root, &here, &path[..end], last)?;
+    }
+    rustix::fs::fchown(&here, Some(uid), Some(gid)).context("changing the owner")
+}
+
+/// Opens a directory by its path in the root; makes it, in the parent that was opened before, if it is missing.
+fn make_in(root: &OwnedFd, parent: &OwnedFd, path: &str, last: OFlags) -> Result<OwnedFd> {
+    match open_in(root, path, last) {
+        Err(Errno::NOENT) => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(UPPER_MODE))
+                .with_context(|| format!("making {path}"))?;
+            open_in(root, path, last).with_context(|| format!("opening {path}"))
+        }
+        Err(Errno::LOOP | Errno::NOTDIR) => bail!("{path} is not a directory"),
+        opened => opened.with_context(|| format!("opening {path}")),
+    }
+}
+
+fn open_in(root: &OwnedFd, path: &str, more: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | more;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(root.as_fd(), path, flags, Mode::empty(), resolve)
+}
+
+/// A user's numbers: of a dynamic user from systemd's own record, of any other from the user database.
+fn numbers(user: &UserName) -> Result<(Uid, Gid)> {
+    let record = format!("{DYNAMIC_USERS}{user}");
+    if let Ok(target) = std::fs::read_link(&record) {
+        let number: u32 =
+            target.to_str().and_then(|text| text.parse().ok()).with_context(|| format!("reading {record}"))?;
+        return Ok((Uid::from_raw(number), Gid::from_raw(number)));
+    }
+    match nix::unistd::User::from_name(user.as_str()).with_context(|| format!("looking for the user {user}"))? {
+        Some(found) => Ok((Uid::from_raw(found.uid.as_raw()), Gid::from_raw(found.gid.as_raw()))),
+        None => bail!("there is no user {user}"),
+    }
+}
