@@ -1,10 +1,12 @@
 //! The configuration layer as its users see it: which file counts, how files merge, what is said of mistakes.
 //! Nothing here reads the host's own configuration.
 //! The format is veneer.app(5)'s.
+#![allow(clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
 use veneer::config::keys::APP as KEYS;
 use veneer::config::{AppState, AppText, ConfigText, Dir, DropIns, File, Host, cross_check, load_app, origins};
+use veneer::problem::Problem;
 
 const PLAIN: &str = "[image]\ndirectory = \"/opt/x\"\n[service]\nexec = [\"/bin/x\"]\n";
 
@@ -244,5 +246,26 @@ proptest! {
             prop_assert!(!problem.to_string().contains('\n'), "{problem}");
         }
         origins(&text.apps[0], &host);
+    }
+}
+
+#[test]
+fn every_key_of_the_table_is_read() {
+    // A date fits no key of ours, so each one that is read says so.
+    let wrong = "1979-05-27";
+    for section in KEYS.iter().filter(|section| !section.name.starts_with("inject")) {
+        let keys = if section.keys.is_empty() { &["X"] } else { section.keys };
+        for key in keys.iter().filter(|key| **key != "inject") {
+            let text = match section.name {
+                "" => format!("{key} = {wrong}\n"),
+                "service.bind" => format!("[[service.bind]]\n{key} = {wrong}\n"),
+                name => format!("[{name}]\n{key} = {wrong}\n"),
+            };
+            let text = ConfigText::from_dirs(vec![dir_with("/etc/veneer", &[("a", &text)])]);
+            let problems = load_app(&text.apps[0], &Host::load(&text).0).expect_err("a date");
+            let full = if section.name.is_empty() { (*key).to_owned() } else { format!("{}.{key}", section.name) };
+            let said = |problem: &Problem| problem.key == full && (problem.text.contains("date") || *key == "oci");
+            assert!(problems.iter().any(said), "{full} is not read: {problems:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What is said of each mistake, word for word: one text per case in tests/problems.
 //! A case is files, each behind a line `--- PATH`, and behind `--- problems` all that is said of them.
 //! `BLESS=1 cargo test --test config_problems` writes down what is said now; read the difference before keeping it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -34,18 +34,23 @@ pub(super) fn foreign_path(text: &str) -> Result<AbsPath, String> {
 }
 
 pub(super) fn read(section: Fields<'_, '_>, file: &str, host: &Host<'_>, report: &mut Report) -> Option<Image> {
-    match source(section, file, report)? {
-        Source::Oci(field) => {
-            field.error(
-                report,
-                "this version cannot convert container images yet: make an image with mkfs.erofs and veritysetup and name it in `file`, see veneer.app(5)",
-            );
+    match source(section, file, report) {
+        Some(Source::Directory(field)) => directory(section, field, host, report),
+        Some(Source::File(field)) => image_file(section, field, host, report).map(Image::File),
+        Some(Source::Oci(field)) => {
+            field.error(report, OCI);
             None
         }
-        Source::Directory(field) => directory(section, field, host, report),
-        Source::File(field) => image_file(section, field, host, report).map(Image::File),
+        None => {
+            // All mistakes at once, though no image comes of it.
+            Rest::read(section, host, report);
+            None
+        }
     }
 }
+
+const OCI: &str = "this version cannot convert container images yet: \
+    make an image with mkfs.erofs and veritysetup and name it in `file`, see veneer.app(5)";
 
 enum Source<'n, 'a> {
     File(Field<'n, 'a>),
@@ -58,6 +63,7 @@ fn source<'n, 'a>(section: Fields<'n, 'a>, file: &str, report: &mut Report) -> O
     let given: Vec<(&str, Field<'n, 'a>)> =
         ["file", "directory", "oci"].into_iter().filter_map(|key| Some((key, section.get(key)?))).collect();
     match given[..] {
+        [] if section.is_broken() => None,
         [] => {
             let text =
                 "the app has no image: write `file = \"/PATH/TO/IMAGE.raw\"` or `directory = \"/PATH\"` in [image]";
@@ -108,15 +114,30 @@ fn image_file(
     host: &Host<'_>,
     report: &mut Report,
 ) -> Option<ImageFile> {
-    let kind = section.get("type").and_then(|field| field.choice(report, &FileSystem::NAMES));
-    let kind = kind.and_then(|at| FileSystem::parse(FileSystem::NAMES[at])).unwrap_or_default();
-    let trust = trust(section, report);
-    let verify = verify(section, trust.as_ref(), report);
-    let fallback = fallback(section, trust.as_ref(), host, report);
+    let Rest { kind, trust, verify, fallback } = Rest::read(section, host, report);
     let place = place(field, host, report)?;
     let trust = trust?;
     policy(trust.rank(), section.get("require").unwrap_or(field), "the image", host, report);
     Some(ImageFile { place, kind, trust, verify, fallback })
+}
+
+/// What is said of an image file besides where it is.
+struct Rest {
+    kind: FileSystem,
+    trust: Option<Trust>,
+    verify: Verify,
+    fallback: Option<AbsPath>,
+}
+
+impl Rest {
+    fn read(section: Fields<'_, '_>, host: &Host<'_>, report: &mut Report) -> Self {
+        let kind = section.get("type").and_then(|field| field.choice(report, &FileSystem::NAMES));
+        let kind = kind.and_then(|at| FileSystem::parse(FileSystem::NAMES[at])).unwrap_or_default();
+        let trust = trust(section, report);
+        let verify = verify(section, trust.as_ref(), report);
+        let fallback = fallback(section, trust.as_ref(), host, report);
+        Self { kind, trust, verify, fallback }
+    }
 }
 
 fn place(field: Field<'_, '_>, host: &Host<'_>, report: &mut Report) -> Option<ImagePlace> {

@@ -35,7 +35,12 @@ pub(super) fn reset<'a>(
     let entry = layer.remove(at);
     let key = Key::top("reset");
     let Kind::Array(names) = &entry.value.kind else {
-        return report.error(entry.value.at, key, "wants an array of keys: reset = [\"service.bind\"]");
+        let what = entry.value.kind.what();
+        return report.error(
+            entry.value.at,
+            key,
+            format!("wants an array of keys, not {what}: reset = [\"service.bind\"]"),
+        );
     };
     for name in names {
         let Kind::Text(path) = &name.kind else {

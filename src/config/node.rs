@@ -150,7 +150,10 @@ impl Kind<'_> {
     /// The value in TOML, on one line, as `veneer why` shows it.
     pub(super) fn show(&self, out: &mut String) {
         match self {
-            Self::Text(text) => drop(write!(out, "{text:?}")),
+            Self::Text(text) => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "{text:?}");
+            }
             Self::Integer(number) | Self::Float(number) => out.push_str(number),
             Self::Boolean(yes) => out.push_str(if *yes { "true" } else { "false" }),
             Self::Date => out.push_str("(a date)"),

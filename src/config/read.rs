@@ -96,6 +96,11 @@ impl<'n, 'a> Fields<'n, 'a> {
         !self.keys.is_empty() && self.at.is_some()
     }
 
+    /// Whether something else than a table stands in its place, which has been said: nothing more is to be missed.
+    pub(super) fn is_broken(self) -> bool {
+        self.at.is_some() && !self.is_table()
+    }
+
     /// A key of this section, for Problems about its absence.
     pub(super) fn key(self, name: &'static str) -> Key<'static> {
         Key::of(self.section, name)

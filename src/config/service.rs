@@ -60,6 +60,9 @@ fn user(field: Field<'_, '_>, report: &mut Report) -> Option<User> {
 
 fn exec(section: Fields<'_, '_>, file: &str, report: &mut Report) -> Option<Vec<Arg>> {
     let Some(field) = section.get("exec") else {
+        if section.is_broken() {
+            return None;
+        }
         let text = "the app has nothing to run: write exec = [\"/PATH/OF/PROGRAM\", \"ARGUMENT\"] in [service]";
         report.missing(section.at, file, section.key("exec"), text);
         return None;

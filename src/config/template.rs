@@ -96,7 +96,7 @@ fn unknown(host: &Host<'_>, name: &str) -> String {
 }
 
 /// What a layer extends. A value of the wrong type is reported when the merged table is read.
-fn extends<'t, 'a>(table: &'t Table<'a>) -> Option<(At<'a>, std::borrow::Cow<'a, str>)> {
+fn extends<'a>(table: &Table<'a>) -> Option<(At<'a>, std::borrow::Cow<'a, str>)> {
     let app = table.iter().find(|entry| entry.key == "app")?;
     let Kind::Table(app) = &app.value.kind else { return None };
     let extends = app.iter().find(|entry| entry.key == "extends")?;

@@ -156,13 +156,15 @@ impl ConfigText {
     }
 }
 
+type ByName = BTreeMap<Box<str>, File>;
+
 /// What is found so far, by name: a stronger directory replaces.
 #[derive(Default)]
 struct Sorter {
     settings: Option<File>,
-    settings_drop_ins: BTreeMap<Box<str>, File>,
+    settings_drop_ins: ByName,
     apps: Vec<Named>,
-    drop_ins: BTreeMap<Box<str>, (Box<str>, BTreeMap<Box<str>, File>)>,
+    drop_ins: BTreeMap<Box<str>, (Box<str>, ByName)>,
 }
 
 impl Sorter {

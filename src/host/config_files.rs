@@ -166,6 +166,7 @@ fn reason(errno: Errno) -> String {
         Errno::ISDIR => "this is a directory, not a file".into(),
         Errno::NOTDIR => "this is not a directory".into(),
         Errno::LOOP => "the symbolic link goes round in circles".into(),
+        Errno::NOENT => "there is no such file".into(),
         Errno::ACCESS => "cannot be read: permission denied".into(),
         _ => format!("cannot be read: {}", std::io::Error::from(errno)),
     }
