@@ -195,7 +195,7 @@ verify_units() {
 stub_root() {
 	local root=$1 program
 	rm -rf "$root"
-	mkdir -p "$root"/{etc,run/systemd,usr/lib/systemd}
+	mkdir -p "$root"/{etc,run/systemd,usr/lib/systemd,usr/bin,usr/sbin}
 	cp -a /run/systemd/generator "$root/run/systemd/"
 	cp -a /usr/lib/systemd/system "$root/usr/lib/systemd/"
 	cp -a /etc/passwd /etc/group /etc/machine-id "$root/etc/"
