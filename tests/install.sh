@@ -42,6 +42,7 @@ data() {
 	shipped udev/60-veneer.rules /usr/lib/udev/rules.d
 	shipped catalog/veneer.catalog /usr/lib/systemd/catalog
 	shipped share/veneer.app.schema.json /usr/share/veneer
+	shipped share/veneer.toml.schema.json /usr/share/veneer
 	there directory 755 /etc/veneer/apps.d
 	there directory 755 /usr/lib/veneer/apps.d
 }

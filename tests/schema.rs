@@ -246,3 +246,33 @@ fn the_schema_refuses_what_the_reader_refuses() {
     }
     assert!(check.valid(&schema, &Value::Object(Map::new())).is_err());
 }
+
+/// The keys that a man page describes, by the first part of their section's name.
+fn of_man_page(page: &str) -> BTreeSet<(String, String)> {
+    let text = std::fs::read_to_string(repo(&format!("man/{page}"))).unwrap();
+    let heading = Regex::new(r#"^\.SH "\[([A-Z]+)\] SECTION""#).unwrap();
+    let key = Regex::new(r#"^\.BR? "?([a-z\\-]+) ="#).unwrap();
+    let (mut section, mut keys) = (String::new(), BTreeSet::new());
+    for line in text.lines() {
+        if let Some(found) = heading.captures(line) {
+            section = found[1].to_lowercase();
+        } else if let Some(found) = key.captures(line) {
+            keys.insert((section.clone(), found[1].replace('\\', "")));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_man_pages_describe_every_key_and_no_other() {
+    for (page, table) in [("veneer.app.5", APP), ("veneer.toml.5", SETTINGS)] {
+        let sections: Vec<&str> = table[0].keys.to_vec();
+        let of_reader: BTreeSet<(String, String)> = table
+            .iter()
+            .flat_map(|section| section.keys.iter().map(|key| (section.name.split('.').next().unwrap(), *key)))
+            .filter(|(section, key)| !section.is_empty() || *key == "reset" || !sections.contains(key))
+            .map(|(section, key)| (section.to_owned(), key.to_owned()))
+            .collect();
+        assert_eq!(of_man_page(page), of_reader, "{page}");
+    }
+}

@@ -42,7 +42,7 @@ const OWNED: &[(&str, &str)] = &[
     ("ReadWriteDirectories", "use overlay.writable"),
     ("ReadWritePaths", "use overlay.writable"),
     ("RootDirectory", "use image.file or image.directory"),
-    ("RootDirectoryStartOnly", "every program of an app runs in its image"),
+    ("RootDirectoryStartOnly", "its own check before the start has to see the host"),
     ("RootEphemeral", "use overlay.mode = \"volatile\""),
     ("RootHash", "use image.root-hash"),
     ("RootHashSignature", "use image.require = \"signed\""),
