@@ -2,9 +2,12 @@
 //! Pure; it knows nothing of what runs but the ids of what is marked live.
 //! What an app's files mean is `config`'s.
 
+use super::show::States;
+use super::unit_files::units_of;
 use crate::app::{App, Autostart, Image, ImagePlace};
 use crate::config::{AppState, AppText, ConfigText, Host, load_app};
 use crate::name::AppId;
+use crate::plan::Names;
 use crate::problem::{Problem, Severity};
 
 /// How an app's configuration stands.
@@ -101,4 +104,18 @@ pub(super) fn trust(app: &App) -> &'static str {
         Image::Directory(_) => "directory",
         Image::File(image) => image.trust.name(),
     }
+}
+
+/// The state of an app in a word: its service's; if that is down, whether its chain failed, or what may start it is up.
+pub(super) fn state<'a>(names: &Names, states: &'a States) -> &'a str {
+    let service = states.of(names.app.as_str());
+    if service.is_up() {
+        return service.active();
+    }
+    if units_of(names).into_iter().any(|unit| states.of(unit.as_str()).active() == "failed") {
+        return "failed";
+    }
+    let beside = [(&names.socket, "listening"), (&names.timer, "waiting")];
+    let up = beside.iter().find(|(unit, _)| states.of(unit.as_str()).is_up());
+    up.map_or("inactive", |(_, word)| word)
 }

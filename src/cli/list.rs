@@ -1,7 +1,7 @@
 //! `veneer list`: every app on a line.
 //! The state is systemd's where one runs, and unknown with `--root`.
 
-use super::apps::{Standing, View, source, trust, views};
+use super::apps::{Standing, View, source, state, trust, views};
 use super::args::List;
 use super::check::number;
 use super::context::{Context, unit_patterns};
@@ -45,7 +45,7 @@ impl Row {
         let app = view.app.as_ref();
         Self {
             id: view.id.to_string(),
-            state: states.map(|states| state(view, states)),
+            state: states.map(|states| state(&Names::new(&view.id), states).to_owned()),
             configuration: view.standing.name(),
             image: app.map(source),
             trust: app.map(trust),
@@ -86,18 +86,6 @@ impl Row {
             (_, errors, _) => Cell::new(number(errors, "error"), Style::Bad),
         }
     }
-}
-
-/// The service's state; of one that is not up, its socket's or its timer's.
-fn state(view: &View, states: &States) -> String {
-    let names = Names::new(&view.id);
-    let service = states.of(names.app.as_str());
-    if service.is_up() || service.active() == "failed" {
-        return service.active().to_owned();
-    }
-    let beside = [(&names.socket, "listening"), (&names.timer, "waiting")];
-    let up = beside.iter().find(|(unit, _)| states.of(unit.as_str()).is_up());
-    up.map_or("inactive", |(_, word)| word).to_owned()
 }
 
 fn render(rows: &[Row], terminal: Terminal) -> String {

@@ -33,7 +33,12 @@ impl Boot {
 
     /// Whether apps are wanted here at all.
     pub fn wants_apps(&self) -> bool {
-        !self.user_manager && !self.initrd && !switched_off(&self.command_line)
+        !self.user_manager && !self.initrd && !self.is_switched_off()
+    }
+
+    /// Whether the kernel's command line says that no app is wanted.
+    pub fn is_switched_off(&self) -> bool {
+        switched_off(&self.command_line)
     }
 }
 

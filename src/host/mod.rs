@@ -5,6 +5,7 @@
 pub mod attach;
 pub mod below_root;
 pub mod boot;
+pub mod clock;
 pub mod config_files;
 pub mod detach;
 pub mod device_mapper;

@@ -50,6 +50,11 @@ impl Systemctl {
         if status.success() { Ok(()) } else { bail!("systemctl {}: {status}", words.join(" ")) }
     }
 
+    /// What `systemctl --version` says.
+    pub fn version(self) -> Option<String> {
+        read("systemctl", &["--version"]).ok()
+    }
+
     /// The last lines of a unit's journal, of one invocation if it is known; warnings and worse.
     pub fn last_errors(self, unit: &str, invocation: &str, lines: usize) -> Result<String> {
         let count = lines.to_string();
@@ -60,13 +65,6 @@ impl Systemctl {
         // journalctl knows --invocation= since version 257.
         read("journalctl", &of_invocation).or_else(|_| read("journalctl", &words))
     }
-}
-
-/// Runs a program of the host for what it prints, as `doctor` does for versions; `None` if there is no such program.
-pub fn version(program: &str, words: &[&str]) -> Option<String> {
-    let output = command(program, words).output().ok()?;
-    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    Some(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn read(program: &str, words: &[&str]) -> Result<String> {

@@ -1,0 +1,279 @@
+//! How `veneer status` shows one app to people.
+//! Pure; what is shown comes in ready (`status` gathers it).
+//! The look is that of `systemctl status`: a dot, keys to the right, the tree of units below.
+
+use super::mountinfo::Mount;
+use super::show::UnitState;
+use super::style::{Style, dot};
+use super::time::{bytes, since};
+use super::tree::{Node, draw};
+use crate::host::terminal::Colour;
+use crate::live::{LiveMark, LiveSource, Shown};
+
+/// One app as it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Status {
+    pub(super) id: String,
+    pub(super) description: String,
+    /// In a word, over all of its units.
+    pub(super) state: String,
+    /// How its configuration stands, unless it is good: `broken`, `masked`, `gone`.
+    pub(super) configuration: Option<&'static str>,
+    pub(super) files: Vec<String>,
+    pub(super) problems: Vec<String>,
+    /// What it is to run from, and what that must show.
+    pub(super) wanted: Option<(String, &'static str)>,
+    pub(super) mark: Option<LiveMark>,
+    pub(super) stale: Vec<String>,
+    /// Its units, its service first.
+    pub(super) units: Vec<UnitStatus>,
+    /// The last errors of a unit that failed, by the unit's name.
+    pub(super) journal: Vec<(String, Vec<String>)>,
+}
+
+/// One unit of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UnitStatus {
+    pub(super) unit: String,
+    pub(super) part: Part,
+    pub(super) state: UnitState,
+    /// What is mounted at its place, if it is a mount.
+    pub(super) mount: Option<Mount>,
+    /// The device-mapper's name for its device, if it has one.
+    pub(super) dm_name: Option<String>,
+}
+
+/// What a unit is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Part {
+    #[default]
+    Service,
+    Root,
+    Overlay,
+    Rw,
+    Image,
+    Verity,
+    Socket,
+    Timer,
+}
+
+/// All about one app.
+pub(super) fn render(status: &Status, now: u64, colour: Colour) -> String {
+    let (sign, style) = dot(&status.state);
+    let mut out = style.paint(colour, sign);
+    out.push(' ');
+    out.push_str(&Style::Bold.paint(colour, &status.id));
+    if !status.description.is_empty() {
+        out.push_str(&format!(" - {}", status.description));
+    }
+    out.push('\n');
+    for (key, value, style) in lines(status, now) {
+        out.push_str(&format!("{key:>13}: {}\n", style.paint(colour, &value)));
+    }
+    for node in trees(status, now, colour) {
+        out.push_str(&draw(&node, "             "));
+    }
+    for (unit, lines) in &status.journal {
+        out.push_str(&format!("\n{}\n", Style::Bold.paint(colour, &format!("The last of {unit}:"))));
+        for line in lines {
+            out.push_str(&format!("  {line}\n"));
+        }
+    }
+    out
+}
+
+type Line = (&'static str, String, Style);
+
+fn lines(status: &Status, now: u64) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let begun = status.units.first().and_then(|unit| unit.state.since()).map(|at| since(at, now));
+    let begun = begun.map(|begun| format!(" since {begun}")).unwrap_or_default();
+    lines.push(("State", format!("{}{begun}", status.state), dot(&status.state).1));
+    let text = status.units.first().map_or("", |unit| unit.state.get("StatusText"));
+    if !text.is_empty() {
+        lines.push(("Status", format!("\"{text}\""), Style::Plain));
+    }
+    let standing = status.configuration.map(|word| (format!(" ({word})"), Style::Bad));
+    let (note, style) = standing.unwrap_or((String::new(), Style::Plain));
+    lines.push(("Configuration", format!("{}{note}", status.files.join(", ")).trim_start().to_owned(), style));
+    lines.extend(status.problems.iter().map(|problem| ("Problem", problem.clone(), Style::Bad)));
+    match (&status.mark, &status.wanted) {
+        (Some(mark), _) => lines.extend(origin(&mark.source)),
+        (None, Some((source, "directory"))) => lines.push(("Directory", source.clone(), Style::Plain)),
+        (None, Some((source, require))) => {
+            lines.push(("Image", source.clone(), Style::Plain));
+            lines.push(("Requires", requires(require).to_owned(), Style::Plain));
+        }
+        (None, None) => {}
+    }
+    let advice = format!("systemctl stop app@{}, then start", status.id);
+    lines.extend(status.stale.iter().map(|reason| ("Stale", format!("{reason}: {advice}"), Style::Warning)));
+    lines
+}
+
+/// Where a live root comes from, and what it has shown.
+fn origin(source: &LiveSource) -> Vec<Line> {
+    match source {
+        LiveSource::Directory(path) => {
+            vec![("Directory", path.clone(), Style::Plain), ("Verified", "no: a plain directory".into(), Style::Plain)]
+        }
+        LiveSource::Fallback { directory, looked_for } => {
+            let why = format!("no: there was no image, not even {}", looked_for.join(", "));
+            vec![("Fallback", directory.clone(), Style::Warning), ("Verified", why, Style::Warning)]
+        }
+        LiveSource::Image(image) => {
+            let (shown, style) = shown(&image.shown);
+            let mut lines = vec![
+                ("Image", format!("{} ({})", image.file.path, image.kind), Style::Plain),
+                ("Verified", shown.to_owned(), style),
+            ];
+            lines.extend(image.shown.root_hash().map(|hash| ("Root hash", hash.to_string(), Style::Plain)));
+            lines
+        }
+    }
+}
+
+fn shown(shown: &Shown) -> (&'static str, Style) {
+    match shown {
+        Shown::Nothing => ("no: image.require = \"none\"", Style::Warning),
+        Shown::Integrity(_) => ("integrity only: the root hash came from the file beside the image", Style::Plain),
+        Shown::Pinned(_) => ("integrity and authenticity: the configuration pins the root hash", Style::Good),
+        Shown::Signed(_) => ("integrity and authenticity: signed, checked in user space", Style::Good),
+        Shown::SignedKernel(_) => {
+            ("integrity and authenticity: signed, checked in user space and by the kernel", Style::Good)
+        }
+    }
+}
+
+fn requires(require: &str) -> &str {
+    match require {
+        "none" => "nothing: image.require = \"none\"",
+        "verity" => "integrity: the root hash comes from the file beside the image",
+        "pinned" => "integrity and authenticity: the configuration pins the root hash",
+        "signed" => "integrity and authenticity: a signature by a certificate in verity.d",
+        other => other,
+    }
+}
+
+/// The chain, each unit above what it needs; socket and timer stand beside it.
+fn trees(status: &Status, now: u64, colour: Colour) -> Vec<Node> {
+    let node = |part: Part, below: Vec<Node>| {
+        let unit = status.units.iter().find(|unit| unit.part == part)?;
+        Some(Node::new(line(unit, now, colour), below))
+    };
+    let all = |nodes: Vec<Option<Node>>| nodes.into_iter().flatten().collect::<Vec<_>>();
+    let verity = node(Part::Verity, Vec::new());
+    let overlay = node(Part::Overlay, all(vec![node(Part::Rw, Vec::new())]));
+    let image = node(Part::Image, all(vec![verity.clone()])).or(verity);
+    let below = match node(Part::Root, all(vec![overlay.clone(), image.clone()])) {
+        Some(root) => vec![root],
+        None => all(vec![overlay, image]),
+    };
+    all(vec![node(Part::Socket, Vec::new()), node(Part::Timer, Vec::new()), node(Part::Service, below)])
+}
+
+fn line(unit: &UnitStatus, now: u64, colour: Colour) -> String {
+    let (sign, style) = dot(unit.state.active());
+    let told = if unit.state.active() == "active" { active(unit) } else { inactive(unit, now) };
+    format!("{} {}  {told}", style.paint(colour, sign), unit.unit)
+}
+
+/// What an active unit does.
+fn active(unit: &UnitStatus) -> String {
+    let state = &unit.state;
+    match (unit.part, &unit.mount) {
+        (_, Some(mount)) => format!("{}, {}, from {}", mount.kind, mount.access, mount.source),
+        (Part::Service, None) => {
+            let pid = state.number("MainPID").filter(|pid| *pid > 0).map(|pid| format!(", PID {pid}"));
+            let memory = state.number("MemoryCurrent").map(|memory| format!(", {}", bytes(memory)));
+            let restarts = state.number("NRestarts").filter(|n| *n > 0).map(|n| format!(", restarted {n} times"));
+            let more = [pid, memory, restarts].into_iter().flatten().collect::<String>();
+            format!("{}{more}", state.get("SubState"))
+        }
+        (Part::Verity, None) => unit.dm_name.as_ref().map_or("no device".into(), |name| format!("device {name}")),
+        (Part::Socket, None) => listening(state.get("Listen")),
+        (Part::Timer, None) => match state.get("NextElapseUSecRealtime") {
+            "" => state.get("SubState").to_owned(),
+            next => format!("next {}", next.trim_start_matches('@')),
+        },
+        _ => state.get("SubState").to_owned(),
+    }
+}
+
+/// `[::]:8080 (Stream)`, as systemd says it.
+fn listening(listen: &str) -> String {
+    if listen.is_empty() { "listening".into() } else { format!("listening on {listen}") }
+}
+
+fn inactive(unit: &UnitStatus, now: u64) -> String {
+    let state = &unit.state;
+    let result = Some(state.get("Result")).filter(|result| !matches!(*result, "" | "success"));
+    let code = state.number("ExecMainStatus").filter(|code| *code > 0).map(|code| format!(", status {code}"));
+    let result = result.map(|result| format!(": {result}{}", code.unwrap_or_default())).unwrap_or_default();
+    let since = state.since().map(|at| format!(" since {}", since(at, now))).unwrap_or_default();
+    format!("{}{since}{result}", state.active())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::show::States;
+    use super::*;
+
+    fn unit(unit: &str, part: Part, properties: &str) -> UnitStatus {
+        let states = States::parse(&format!("Id={unit}\n{properties}"));
+        let state = states.of(unit).clone();
+        UnitStatus { unit: unit.into(), part, state, mount: None, dm_name: None }
+    }
+
+    #[test]
+    fn a_running_app_is_shown_with_its_chain() {
+        let mut image = unit("image.mount", Part::Image, "ActiveState=active\n");
+        image.mount = Some(Mount { kind: "erofs".into(), source: "/dev/dm-0".into(), access: "ro" });
+        let mut verity = unit("verity", Part::Verity, "ActiveState=active\n");
+        verity.dm_name = Some("veneer-a-1".into());
+        let service = "ActiveState=active\nSubState=running\nMainPID=7\nStateChangeTimestamp=@60\n";
+        let status = Status {
+            id: "a".into(),
+            description: "An app".into(),
+            state: "active".into(),
+            files: vec!["/etc/veneer/apps.d/a.toml".into()],
+            wanted: Some(("/a.raw".into(), "pinned")),
+            units: vec![unit("app@a.service", Part::Service, service), image, verity],
+            stale: vec!["/a.raw has changed".into()],
+            ..Status::default()
+        };
+        let wanted = "\
+● a - An app
+        State: active since 1970-01-01 00:01:00 UTC; 1min ago
+Configuration: /etc/veneer/apps.d/a.toml
+        Image: /a.raw
+     Requires: integrity and authenticity: the configuration pins the root hash
+        Stale: /a.raw has changed: systemctl stop app@a, then start
+             ● app@a.service  running, PID 7
+             └─● image.mount  erofs, ro, from /dev/dm-0
+               └─● verity  device veneer-a-1
+";
+        assert_eq!(render(&status, 120, Colour::Off), wanted);
+    }
+
+    #[test]
+    fn a_failed_app_says_why() {
+        let failed = "ActiveState=failed\nResult=exit-code\nExecMainStatus=65\nStateChangeTimestamp=@60\n";
+        let status = Status {
+            id: "a".into(),
+            state: "failed".into(),
+            configuration: Some("gone"),
+            units: vec![
+                unit("app@a.service", Part::Service, ""),
+                unit("veneer-verity@a.service", Part::Verity, failed),
+            ],
+            journal: vec![("veneer-verity@a.service".into(), vec!["it is broken".into()])],
+            ..Status::default()
+        };
+        let text = render(&status, 61, Colour::Off);
+        assert!(text.contains("Configuration: (gone)\n"), "{text}");
+        assert!(text.contains("× veneer-verity@a.service  failed since"), "{text}");
+        assert!(text.contains("1s ago: exit-code, status 65\n"), "{text}");
+        assert!(text.ends_with("\nThe last of veneer-verity@a.service:\n  it is broken\n"), "{text}");
+    }
+}
