@@ -187,7 +187,7 @@ verify_units() {
 	done
 	[ "${#units[@]}" -gt 0 ] || fail "no generated units to verify"
 	said=$(SYSTEMD_UNIT_PATH=/run/systemd/generator:/usr/lib/systemd/system \
-		systemd-analyze verify --man=no --recursive-errors=yes --root="$root" "${units[@]}" 2>&1) || :
+		systemd-analyze verify --man=no --recursive-errors=yes --root="$root" -- "${units[@]}" 2>&1) || :
 	[ -z "$said" ] || fail "systemd-analyze verify says: $said"
 }
 
