@@ -229,7 +229,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2000 } else { 100_000 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 500 } else { 100_000 }))]
 
     #[test]
     fn no_text_panics_or_gives_two_lines(main in pieces(), over in pieces(), template in pieces(), settings in pieces()) {
@@ -268,4 +268,22 @@ fn every_key_of_the_table_is_read() {
             assert!(problems.iter().any(said), "{full} is not read: {problems:?}");
         }
     }
+}
+
+#[test]
+fn a_file_full_of_mistakes_is_cut_short() {
+    let many: String = (0..20_000).map(|number| format!("x{number} = 1\n")).collect();
+    let text = ConfigText::from_dirs(vec![dir_with("/etc/veneer", &[("a", &format!("{many}{PLAIN}"))])]);
+    let problems = load_app(&text.apps[0], &Host::load(&text).0).expect_err("mistakes");
+    assert_eq!(problems.len(), 101);
+    assert_eq!(problems[100].to_string(), "/etc/veneer/apps.d/a.toml: and 19900 more");
+}
+
+#[test]
+fn values_are_shown_in_toml() {
+    let text = ConfigText::from_dirs(vec![dir_with(
+        "/etc/veneer",
+        &[("a", "a = \"q\\\"\\\\\\u0001\\n\"\nb = [{ c = 0x10 }, 1.5]\n")],
+    )]);
+    assert_eq!(values(&text, "a"), ["a = \"q\\\"\\\\\\u0001\\n\"", "b = [{c = 16}, 1.5]"]);
 }

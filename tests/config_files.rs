@@ -94,7 +94,7 @@ fn what_cannot_be_read_is_its_own_apps_problem() {
     let root = root(&[("etc/veneer/apps.d/good.toml", PLAIN), ("etc/veneer/apps.d/dir.toml/x", "")]);
     let apps = root.path().join("etc/veneer/apps.d");
     std::fs::write(apps.join("latin.toml"), b"[app]\ndescription = \"\xe4\"\n").unwrap();
-    std::fs::write(apps.join("large.toml"), "#".repeat((1 << 20) + 1)).unwrap();
+    std::fs::write(apps.join("large.toml"), "#".repeat((256 << 10) + 1)).unwrap();
     symlink("nowhere", apps.join("dangling.toml")).unwrap();
     symlink("circle.toml", apps.join("circle.toml")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, apps.join("pipe.toml"), 0o600.into()).unwrap();
@@ -106,7 +106,7 @@ fn what_cannot_be_read_is_its_own_apps_problem() {
             "/etc/veneer/apps.d/circle.toml: the symbolic link goes round in circles",
             "/etc/veneer/apps.d/dangling.toml: the symbolic link leads nowhere",
             "/etc/veneer/apps.d/dir.toml: this is a directory, not a file",
-            "/etc/veneer/apps.d/large.toml: the file is larger than 1048576 bytes",
+            "/etc/veneer/apps.d/large.toml: the file is larger than 262144 bytes",
             "/etc/veneer/apps.d/latin.toml: the file is not UTF-8 text: byte 22 is wrong",
         ]
     );
@@ -139,4 +139,18 @@ fn a_file_named_by_hand_is_shown_as_named() {
     let file = read_file(&path);
     assert_eq!((&*file.path, file.text()), (path.to_str().unwrap(), PLAIN));
     assert_eq!(read_file(Path::new("/nonexistent/x.toml")).body, Body::Unreadable("there is no such file".into()));
+}
+
+#[test]
+fn settings_that_nobody_can_see_ask_for_the_strictest() {
+    let image = PLAIN.replace("directory = \"/opt/x\"", "file = \"x\"");
+    let root = root(&[("etc/veneer/veneer.toml.d", "a file"), ("usr/lib/veneer/apps.d/a.toml", &image)]);
+    assert_eq!(
+        said(root.path()),
+        [
+            "/etc/veneer/veneer.toml.d: this is not a directory",
+            "/usr/lib/veneer/apps.d/a.toml:2:8: image.file: the image shows \"verity\", but this host asks for \"signed\" \
+             at least (/etc/veneer/veneer.toml.d, which cannot be read)",
+        ]
+    );
 }

@@ -49,16 +49,16 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
     if let Some(extends) = about.get("extends") {
         extends.text(report);
     }
-    let file = &*text.file.path;
     let section = top.section(APP, "image", report);
     let skeleton = section.get("skeleton").and_then(|field| field.boolean(report));
-    let image = image::read(section, file, host, report);
+    let image = image::read(section, &text.file, host, report);
     let over = top.section(APP, "overlay", report);
     let overlay = overlay::read(over, report);
     overlay::inject(top.section(APP, "inject", report), report);
     let service = service::read(top.section(APP, "service", report), text, host, report);
     // A file that stands alone is read as the one it is to become.
-    let source = AbsPath::parse(file).or_else(|_| AbsPath::parse(&format!("/etc/veneer/apps.d/{}.toml", text.id)));
+    let source =
+        AbsPath::parse(&text.file.path).or_else(|_| AbsPath::parse(&format!("/etc/veneer/apps.d/{}.toml", text.id)));
     let (image, service, source) = (image?, service?, source.ok()?);
     overlay::fits(&overlay, &image, &service, over, report);
     Some(App {

@@ -5,6 +5,7 @@
 use super::read::{Field, Fields};
 use super::report::Report;
 use super::settings::Host;
+use super::text::File;
 use crate::app::{FileSystem, Image, ImageFile, ImagePlace, Trust, Verify};
 use crate::path::AbsPath;
 use crate::root_hash::RootHash;
@@ -33,7 +34,7 @@ pub(super) fn foreign_path(text: &str) -> Result<AbsPath, String> {
     Ok(path)
 }
 
-pub(super) fn read(section: Fields<'_, '_>, file: &str, host: &Host<'_>, report: &mut Report) -> Option<Image> {
+pub(super) fn read(section: Fields<'_, '_>, file: &File, host: &Host<'_>, report: &mut Report) -> Option<Image> {
     match source(section, file, report) {
         Some(Source::Directory(field)) => directory(section, field, host, report),
         Some(Source::File(field)) => image_file(section, field, host, report).map(Image::File),
@@ -59,7 +60,7 @@ enum Source<'n, 'a> {
 }
 
 /// The one source; two are an error that names both.
-fn source<'n, 'a>(section: Fields<'n, 'a>, file: &str, report: &mut Report) -> Option<Source<'n, 'a>> {
+fn source<'n, 'a>(section: Fields<'n, 'a>, file: &File, report: &mut Report) -> Option<Source<'n, 'a>> {
     let given: Vec<(&str, Field<'n, 'a>)> =
         ["file", "directory", "oci"].into_iter().filter_map(|key| Some((key, section.get(key)?))).collect();
     match given[..] {

@@ -47,6 +47,9 @@ fn address(text: &str) -> Result<Listen, String> {
 fn check_address(text: &str) -> Result<(), String> {
     if text.starts_with('/') {
         let path = super::image::path(text)?;
+        if path.is_root() {
+            return Err("the path of a socket is a file, not /".into());
+        }
         return if path.as_str() == text {
             fits_socket(text)
         } else {
@@ -102,6 +105,8 @@ fn fits_socket(text: &str) -> Result<(), String> {
 /// Words that stand for a whole calendar event.
 const SHORTHANDS: [&str; 9] =
     ["minutely", "hourly", "daily", "weekly", "monthly", "quarterly", "semiannually", "yearly", "annually"];
+/// Other spellings that systemd takes; not offered.
+const VARIANTS: [&str; 4] = ["anually", "biannually", "bi-annually", "semi-annually"];
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 pub(super) fn schedule(field: Field<'_, '_>, report: &mut Report) -> Vec<Text> {
@@ -121,7 +126,7 @@ fn calendar(text: &str) -> Result<Text, String> {
     for (at, word) in text.split(' ').filter(|word| !word.is_empty()).enumerate() {
         let known = match word.starts_with(|c: char| c.is_ascii_alphabetic()) {
             true => word_fits(word, at == 0),
-            false => word.chars().all(|c| c.is_ascii_digit() || "*-/,.:~".contains(c)),
+            false => word.chars().all(|c| c.is_ascii_digit() || "*-/,.:~@".contains(c)),
         };
         if !known {
             let near = did_you_mean(word, SHORTHANDS);
@@ -138,5 +143,65 @@ fn word_fits(word: &str, first: bool) -> bool {
     }
     let day = |name: &str| DAYS.iter().any(|day| name.len() >= 3 && (*day == name || day[..3] == *name));
     let word = word.to_ascii_lowercase();
-    SHORTHANDS.contains(&&*word) || word.split([',', '.', '-']).filter(|part| !part.is_empty()).all(day)
+    SHORTHANDS.contains(&&*word)
+        || VARIANTS.contains(&&*word)
+        || word.split([',', '.', '-']).filter(|part| !part.is_empty()).all(day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calendar_events_of_the_manual_are_taken() {
+        // systemd.time(7), "Calendar Events", and forms that systemd-analyze(1) takes.
+        for good in [
+            "Sat,Thu,Mon..Wed,Sat..Sun",
+            "Mon,Sun 12-*-* 2,1:23",
+            "Wed *-1",
+            "Wed..Wed,Wed *-1",
+            "Wed, 17:48",
+            "Wed..Sat,Tue 12-10-15 1:2:3",
+            "*-*-7 0:0:0",
+            "10-15",
+            "monday *-12-* 17:00",
+            "Mon,Fri *-*-3,1,2 *:30:45",
+            "12,14,13,12:20,10,30",
+            "12..14:10,20,30",
+            "mon,fri *-1/2-1,3 *:30:45",
+            "03-05 08:05:40",
+            "2003-02..04-05",
+            "2003-03-05 05:40 UTC",
+            "*-05~07/1",
+            "Fri 2012-11-23 11:12:13.5 Asia/Kolkata",
+            "*:2/3",
+            "@1395716396",
+            "Weekly UTC",
+            "semi-annually",
+            "daily Etc/GMT+1",
+        ] {
+            assert!(calendar(good).is_ok(), "{good}: {:?}", calendar(good));
+        }
+        for bad in ["", "dayly", "every day", "at noon", "Mox *-*-*", "10;00", "1h"] {
+            assert!(calendar(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_those_of_systemd_socket() {
+        let stream = |text: &str| Text::parse(text).map(Listen::Stream);
+        for good in ["1", "65535", "1.2.3.4:80", "[::1]:80", "[fe80::1]:443", "/run/a.sock", "@a", "@a/b:c"] {
+            assert_eq!(address(good), stream(good), "{good}");
+            for prefix in ["udp:", "dgram:"] {
+                assert_eq!(address(&format!("{prefix}{good}")), Text::parse(good).map(Listen::Datagram), "{good}");
+            }
+        }
+        let (long, longer) = (format!("/{}", "x".repeat(106)), format!("/{}", "x".repeat(107)));
+        assert!(address(&long).is_ok());
+        for bad in
+            ["", "0", "65536", "-1", "+80", "80 ", "a:80", "::1", "1.2.3.4", "vsock:2:3", "/", "/a/", "@", &longer]
+        {
+            assert!(address(bad).is_err(), "{bad:?}");
+        }
+    }
 }

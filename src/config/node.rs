@@ -6,7 +6,7 @@ use super::report::problem;
 use super::text::{Body, File};
 use crate::problem::{Place, Problem, Severity};
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -152,7 +152,7 @@ impl Kind<'_> {
         match self {
             Self::Text(text) => {
                 // Writing to a String cannot fail.
-                let _ = write!(out, "{text:?}");
+                let _ = write!(out, "{}", Quoted(text));
             }
             Self::Integer(number) | Self::Float(number) => out.push_str(number),
             Self::Boolean(yes) => out.push_str(if *yes { "true" } else { "false" }),
@@ -164,6 +164,25 @@ impl Kind<'_> {
                 entry.value.kind.show(out);
             }),
         }
+    }
+}
+
+/// A basic string of TOML, on one line.
+struct Quoted<'t>(&'t str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                '\n' => f.write_str("\\n")?,
+                '\t' => f.write_str("\\t")?,
+                c if c.is_control() => write!(f, "\\u{:04X}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
     }
 }
 

@@ -6,6 +6,9 @@ use super::keys::{self, Section};
 use super::node::{At, Entry, Kind, Node, Table};
 use super::report::{Key, Report, did_you_mean, one_of};
 
+/// More items than any list of ours needs, and few enough to compare each with each.
+const ITEMS_MAX: usize = 4096;
+
 /// A table that is being read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'n, 'a> {
@@ -172,6 +175,10 @@ impl<'n, 'a> Field<'n, 'a> {
     /// The items of an array.
     pub(super) fn items(self, report: &mut Report, wanted: &str) -> &'n [Node<'a>] {
         match self.kind {
+            Kind::Array(items) if items.len() > ITEMS_MAX => {
+                self.error(report, format!("has {} items, more than {ITEMS_MAX} make no sense", items.len()));
+                &[]
+            }
             Kind::Array(items) => items,
             _ => {
                 self.wrong(report, wanted);

@@ -3,6 +3,7 @@
 //! The tone: lower case, one sentence, no full stop, and it says what to write.
 
 use super::node::At;
+use super::text::File;
 use crate::problem::{Place, Problem, Severity, nearest};
 use std::fmt;
 
@@ -32,46 +33,59 @@ impl fmt::Display for Key<'_> {
     }
 }
 
+/// More Problems of one app than anybody reads; each costs a walk through its file.
+const MAX: usize = 100;
+
 /// The Problems so far.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     problems: Vec<Problem>,
+    has_errors: bool,
+    left_out: usize,
 }
 
 impl Report {
     pub(super) fn error(&mut self, at: At<'_>, key: Key<'_>, text: impl Into<String>) {
-        self.add(at, key, text.into(), Severity::Error);
+        self.add(Some(at), at.file, key, text.into(), Severity::Error);
     }
 
     pub(super) fn warning(&mut self, at: At<'_>, key: Key<'_>, text: impl Into<String>) {
-        self.add(at, key, text.into(), Severity::Warning);
+        self.add(Some(at), at.file, key, text.into(), Severity::Warning);
     }
 
     /// An error about what a section lacks: at the section if there is one, else about the file as a whole.
-    pub(super) fn missing(&mut self, section: Option<At<'_>>, file: &str, key: Key<'_>, text: impl Into<String>) {
-        if let Some(at) = section {
-            return self.error(at, key, text);
-        }
-        self.problems.push(problem(file, None, &key.to_string(), &text.into(), Severity::Error));
+    pub(super) fn missing(&mut self, section: Option<At<'_>>, file: &File, key: Key<'_>, text: impl Into<String>) {
+        self.add(section, section.map_or(file, |at| at.file), key, text.into(), Severity::Error);
     }
 
+    /// A Problem that is complete.
     pub(super) fn push(&mut self, problem: Problem) {
+        self.has_errors |= problem.severity == Severity::Error;
         self.problems.push(problem);
     }
 
-    fn add(&mut self, at: At<'_>, key: Key<'_>, text: String, severity: Severity) {
-        self.problems.push(problem(&at.file.path, Some(at.place()), &key.to_string(), &text, severity));
+    fn add(&mut self, at: Option<At<'_>>, file: &File, key: Key<'_>, text: String, severity: Severity) {
+        if self.problems.len() >= MAX {
+            self.has_errors |= severity == Severity::Error;
+            self.left_out += 1;
+            return;
+        }
+        self.push(problem(&file.path, at.map(At::place), &key.to_string(), &text, severity));
     }
 
     /// Whether an error is among them.
     pub(super) fn has_errors(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+        self.has_errors
     }
 
-    /// All of them: by file as they were read, by place within.
+    /// All of them: by file, by place within.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
         self.problems.sort();
         self.problems.dedup();
+        if let (Some(last), true) = (self.problems.last(), self.left_out > 0) {
+            let text = format!("and {} more", self.left_out);
+            self.problems.push(problem(&last.file, None, "", &text, Severity::Error));
+        }
         self.problems
     }
 }

@@ -8,7 +8,7 @@ use super::node::{At, Kind};
 use super::read::{Field, Fields};
 use super::report::{Report, did_you_mean};
 use super::settings::Host;
-use super::text::{AppState, AppText};
+use super::text::{AppState, AppText, File};
 use super::{directives, listen};
 use crate::app::{Access, Bind, Credential, Missing, Profile, Service, ServiceType, State, User};
 use crate::name::{AppId, UserName};
@@ -25,7 +25,7 @@ pub(super) fn read(section: Fields<'_, '_>, text: &AppText, host: &Host<'_>, rep
     let profile = section.get("profile").and_then(|field| field.choice(report, &Profile::NAMES));
     let state = section.get("state").and_then(|field| field.boolean(report));
     let user = section.get("user").and_then(|field| user(field, report)).unwrap_or(User::Dynamic);
-    let exec = exec(section, &text.file.path, report);
+    let exec = exec(section, &text.file, report);
     let environment = environment(section.section(APP, "service.environment", report), report);
     let credentials = credentials(section.section(APP, "service.credentials", report), report);
     let binds = section.get("bind").map(|field| binds(field, report)).unwrap_or_default();
@@ -58,7 +58,7 @@ fn user(field: Field<'_, '_>, report: &mut Report) -> Option<User> {
     }
 }
 
-fn exec(section: Fields<'_, '_>, file: &str, report: &mut Report) -> Option<Vec<Arg>> {
+fn exec(section: Fields<'_, '_>, file: &File, report: &mut Report) -> Option<Vec<Arg>> {
     let Some(field) = section.get("exec") else {
         if section.is_broken() {
             return None;
@@ -138,13 +138,14 @@ fn credential_name(name: &str) -> Result<(), String> {
 }
 
 fn binds(field: Field<'_, '_>, report: &mut Report) -> Vec<Bind> {
-    let Kind::Array(items) = field.kind else {
+    let Kind::Array(_) = field.kind else {
         field.error(
             report,
             format!("wants an array of tables, not {}: {}", field.kind.what(), bind_example(field.kind)),
         );
         return Vec::new();
     };
+    let items = field.items(report, "an array of tables");
     let mut binds: Vec<(At<'_>, Bind)> = Vec::with_capacity(items.len());
     for node in items {
         let item = Fields::from_field(APP, "service.bind", field.item(node), report);

@@ -136,7 +136,9 @@ impl ConfigText {
         let mut all = Self::default();
         let mut sorter = Sorter::default();
         for dir in dirs {
-            all.problems.extend(dir.unreadable.into_iter().map(|(path, reason)| error(path, reason)));
+            for (path, reason) in dir.unreadable {
+                sorter.unreadable(path, reason, &mut all.problems);
+            }
             sorter.settings = dir.settings.or(sorter.settings);
             sorter.settings_drop_ins.extend(dir.settings_drop_ins);
             all.templates.extend(dir.templates);
@@ -163,13 +165,27 @@ type ByName = BTreeMap<Box<str>, File>;
 struct Sorter {
     settings: Option<File>,
     settings_drop_ins: ByName,
+    /// Directories that may hold settings nobody can see: each is a file that cannot be read.
+    settings_unseen: Vec<File>,
     apps: Vec<Named>,
     drop_ins: BTreeMap<Box<str>, (Box<str>, ByName)>,
 }
 
 impl Sorter {
+    fn unreadable(&mut self, path: Box<str>, reason: String, problems: &mut Vec<Problem>) {
+        if path.ends_with("/apps.d")
+            || path.ends_with("/templates.d")
+            || path.ends_with(".toml.d") && path.contains("/apps.d/")
+        {
+            problems.push(error(path, reason));
+        } else {
+            self.settings_unseen.push(File::unreadable(path, reason));
+        }
+    }
+
     fn sort_into(mut self, all: &mut ConfigText) {
-        all.settings = self.settings.into_iter().chain(self.settings_drop_ins.into_values()).collect();
+        let drop_ins = self.settings_drop_ins.into_values();
+        all.settings = self.settings.into_iter().chain(drop_ins).chain(self.settings_unseen).collect();
         all.settings.retain(|file| !file.is_mask());
         // Stable: of one name, the strongest directory's comes last, and is kept.
         self.apps.sort_by(|a, b| a.0.cmp(&b.0));

@@ -11,7 +11,7 @@ use std::ffi::{CStr, CString};
 use std::path::Path;
 
 /// More than any app's file has; keeps a wrong link (`/dev/zero`) from filling the memory.
-const FILE_MAX: usize = 1 << 20;
+const FILE_MAX: usize = 256 << 10;
 const SUFFIX: &str = ".toml";
 const DROP_INS: &str = ".toml.d";
 
