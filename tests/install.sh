@@ -33,6 +33,9 @@ programs() {
 
 data() {
 	local path
+	for path in bash-completion/completions/veneer zsh/site-functions/_veneer fish/vendor_completions.d/veneer.fish; do
+		there 'regular file' 644 "/usr/share/$path"
+	done
 	for path in systemd/system/{app@,veneer-verity@,veneer-overlay@}.service \
 		systemd/system/run-veneer-apps-.mount.d/10-veneer.conf tmpfiles.d/veneer.conf \
 		veneer/profiles/{default,nonetwork,trusted}.conf; do

@@ -17,6 +17,8 @@ pub const LOOP_CONFIG_SIZE: usize = 304;
 /// Bytes of `struct loop_info64`.
 pub const LOOP_INFO_SIZE: usize = 232;
 
+/// `TIOCOUTQ`, which is `SIOCOUTQ` for sockets (unix(7)).
+const TIOCOUTQ: Opcode = 0x5411;
 const LOOP_CLR_FD: Opcode = 0x4c01;
 const LOOP_GET_STATUS64: Opcode = 0x4c05;
 const LOOP_CONFIGURE: Opcode = 0x4c0a;
@@ -65,6 +67,14 @@ unsafe impl Ioctl for Plain {
     unsafe fn output_from_ptr(out: IoctlOutput, _: *mut c_void) -> Result<u32> {
         u32::try_from(out).map_err(|_| Errno::RANGE)
     }
+}
+
+/// How much of what was sent into a socket its other side has not taken yet (`SIOCOUTQ`); 0 is nothing.
+pub fn unread(socket: BorrowedFd<'_>) -> Result<u32> {
+    let mut bytes = [0; 4];
+    // SAFETY: the kernel writes one int, which is what the buffer holds.
+    unsafe { rustix::ioctl::ioctl(socket, Buffer { opcode: TIOCOUTQ, bytes: &mut bytes })? };
+    Ok(u32::from_ne_bytes(bytes))
 }
 
 /// Sends a message to the device-mapper; its answer is in the same bytes.

@@ -14,6 +14,7 @@ pub mod generator;
 pub mod image_files;
 pub mod ioctl;
 pub mod journal;
+pub mod journal_datagram;
 pub mod kmsg;
 pub mod live_marks;
 pub mod loop_device;

@@ -50,3 +50,11 @@ pub fn print(text: &str) -> Result<()> {
 pub fn complain(text: &str) {
     drop(std::io::stderr().lock().write_all(text.as_bytes()));
 }
+
+/// Says something with a syslog priority: to the journal as systemd reads it (sd-daemon(3)), to people without.
+pub fn complain_as(priority: u8, program: &str, line: &str) {
+    match std::env::var_os("JOURNAL_STREAM") {
+        Some(_) => complain(&format!("<{priority}>{line}\n")),
+        None => complain(&format!("{program}: {line}\n")),
+    }
+}
