@@ -5,7 +5,7 @@
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TARGET=${CARGO_TARGET_DIR:-$REPO/target}
 GUEST_CACHE=${VENEER_GUEST_CACHE:-$TARGET/guest}
-SUITES='bookworm trixie forky'
+SUITES=${SUITES:-bookworm trixie forky}
 export REPO TARGET GUEST_CACHE SUITES
 
 say() { printf '%s\n' "== $*" >&2; }

@@ -22,7 +22,7 @@ make_images() {
 	image_full
 	image_static
 	image_big
-	rm -rf "$IMAGES"/*.root "$IMAGES/answer"
+	rm -rf "$IMAGES"/*.root
 	mkfs.erofs -T0 --all-root "$IMAGES_DISK" "$IMAGES" >/dev/null
 	rm -f "$IMAGES"/big.*
 	images_key >"$IMAGES.key"

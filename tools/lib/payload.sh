@@ -54,7 +54,7 @@ payload() {
 	cp -a "$REPO/examples" "$test/examples" 2>/dev/null || :
 	plan "$suite" "$@" >"$test/plan"
 	cp "$test/plan" "$(dirname "$out")/plan"
-	printf 'GUEST=%s\nSOAK=%q\nCOUNT=%q\n' "$suite" "${SOAK:-}" "${COUNT:-}" >"$test/settings"
+	printf 'GUEST=%s\nSOAK=%q\nCOUNT=%q\nPLAIN=%q\n' "$suite" "${SOAK:-}" "${COUNT:-}" "${PLAIN:-}" >"$test/settings"
 	mv "$test/veneer-test-$mode.service" "$dir/usr/lib/systemd/system/"
 	ln -s "/usr/lib/systemd/system/veneer-test-$mode.service" "$dir/etc/systemd/system/multi-user.target.wants/"
 	tar -C "$dir" --owner=0 --group=0 --numeric-owner -cf "$out" .

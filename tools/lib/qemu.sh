@@ -46,6 +46,15 @@ fresh_disks() {
 	done
 }
 
+# QEMU_DISKS=nbd: the disks are served on sockets, by tools/lib/powercut.py, and flushes are passed on.
+disk_options() {
+	if [ "${QEMU_DISKS:-}" = nbd ]; then
+		printf 'format=raw,cache=writeback,file=nbd+unix:///?socket=%s/%s.sock\n' "$1" "$2"
+	else
+		printf 'format=qcow2,cache=unsafe,file=%s/%s.qcow2\n' "$1" "$2"
+	fi
+}
+
 # Modules udev would load for hardware nobody uses here.
 QEMU_UNUSED=ahci,kvm_amd,kvm,i2c_i801,lpc_ich,iTCO_wdt,psmouse,powernow_k8
 
@@ -55,13 +64,11 @@ qemu_arguments() {
 	qemu_accel | tr ' ' '\n'
 	printf '%s\n' -M q35 -smp 2 -m "$QEMU_MEMORY" -nic none -nodefaults -no-user-config -display none \
 		-no-reboot -kernel "$GUEST_CACHE/$suite/vmlinuz" -initrd "$GUEST_CACHE/$suite/initrd" \
-		-append "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.getty_auto=0 modprobe.blacklist=$QEMU_UNUSED $append" \
+		-append "root=/dev/vda rw console=ttyS0 quiet panic=-1 systemd.getty_auto=0 ${VENEER_APPEND:-} modprobe.blacklist=$QEMU_UNUSED $append" \
 		-object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng \
 		-device virtio-serial-pci -device virtserialport,chardev=report,name=veneer-test
-	for disk in root var; do
-		[ -e "$run/$disk.qcow2" ] || continue
-		printf '%s\n' -drive "if=virtio,format=qcow2,cache=unsafe,file=$run/$disk.qcow2"
-	done
+	local disk
+	for disk in root var; do printf '%s\n' -drive "if=virtio,$(disk_options "$run" "$disk")"; done
 	printf '%s\n' -drive "if=virtio,format=raw,readonly=on,file=$run/payload" \
 		-drive "if=virtio,format=raw,readonly=on,file=$IMAGES_DISK"
 }

@@ -13,6 +13,7 @@ new_run() {
 }
 
 end_run() {
+	[ -z "${KEEP:-}" ] || [ -z "$RUN_DIR" ] || { cp -a "$RUN_DIR" /tmp/kept; }
 	stop_qemu
 	[ -z "$RUN_DIR" ] || rm -rf "$RUN_DIR"
 	RUN_DIR=

@@ -5,7 +5,8 @@
  * answer                       says so and sleeps for ever
  * answer say WORD...           says so and ends
  * answer serve PORT            answers each connection with one line, for ever
- * answer sync FILE REPORT      appends numbers to FILE; each is written to REPORT after its fsync
+ * answer sync FILE NAME        says "has NAME N" of the numbers in FILE, then appends more, each fsynced, and
+ *                              after that says "synced NAME N"
  * answer write FILE            writes a line to FILE and ends, 1 if it cannot
  * answer read FILE             prints FILE, 1 if it cannot
  * answer signal PID            sends SIGTERM to PID, 1 if it may not
@@ -75,23 +76,58 @@ static int serve(const char *port)
 	}
 }
 
-static int sync_numbers(const char *file, const char *report)
+/* The numbers of FILE: 1, 2, 3 and so on, a line each; what follows the last good line is cut off. */
+static int numbers_in(int file)
 {
-	int out = open(file, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	int told = open(report, O_WRONLY);
+	FILE *in = fdopen(dup(file), "r");
+	char line[32], wanted[32];
+	long good = 0;
+	int n = 0;
 
-	if (out < 0 || told < 0)
-		return refuse(out < 0 ? file : report);
-	for (int i = 1;; i++) {
+	while (in && fgets(line, sizeof line, in)) {
+		snprintf(wanted, sizeof wanted, "%d\n", n + 1);
+		if (strcmp(line, wanted))
+			break;
+		n++;
+		good += strlen(line);
+	}
+	if (!in || fclose(in) || ftruncate(file, good) < 0 || lseek(file, good, SEEK_SET) < 0)
+		return -1;
+	return n;
+}
+
+/* Something beside that nobody syncs: a block more of FILE.loose, over and over. */
+static void scribble(const char *file, int n)
+{
+	static int loose = -1;
+	static char block[4096];
+	char name[4096];
+
+	snprintf(name, sizeof name, "%s.loose", file);
+	if (loose < 0)
+		loose = open(name, O_WRONLY | O_CREAT, 0644);
+	memset(block, n, sizeof block);
+	if (pwrite(loose, block, sizeof block, n % 1024 * 4096L) < 0)
+		perror(name);
+}
+
+static int sync_numbers(const char *file, const char *name)
+{
+	int out = open(file, O_RDWR | O_CREAT, 0644);
+	int n = out < 0 ? -1 : numbers_in(out);
+
+	if (n < 0)
+		return refuse(file);
+	printf("has %s %d\n", name, n);
+	for (;;) {
 		char line[32];
-		int n = snprintf(line, sizeof line, "%d\n", i);
+		int length = snprintf(line, sizeof line, "%d\n", ++n);
 
-		if (write(out, line, n) != n || fsync(out) < 0)
+		if (write(out, line, length) != length || fsync(out) < 0)
 			return refuse(file);
-		n = snprintf(line, sizeof line, "@synced %d\n", i);
-		if (write(told, line, n) != n)
-			return refuse(report);
-		usleep(20000);
+		printf("synced %s %d\n", name, n);
+		scribble(file, n);
+		usleep(50000);
 	}
 }
 
