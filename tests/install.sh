@@ -33,7 +33,7 @@ programs() {
 
 data() {
 	local path
-	for path in bash-completion/completions/veneer zsh/site-functions/_veneer fish/vendor_completions.d/veneer.fish; do
+	for path in bash-completion/completions/veneer zsh/vendor-completions/_veneer fish/vendor_completions.d/veneer.fish; do
 		there 'regular file' 644 "/usr/share/$path"
 	done
 	for path in systemd/system/{app@,veneer-verity@,veneer-overlay@}.service \
@@ -46,6 +46,7 @@ data() {
 	shipped catalog/veneer.catalog /usr/lib/systemd/catalog
 	shipped share/veneer.app.schema.json /usr/share/veneer
 	shipped share/veneer.toml.schema.json /usr/share/veneer
+	shipped examples/hello.toml /usr/share/doc/veneer/examples
 	there directory 755 /etc/veneer/apps.d
 	there directory 755 /usr/lib/veneer/apps.d
 }

@@ -24,6 +24,7 @@ toml_files() {
 }
 
 [ -s "$page" ] || fail "there is no $page"
+mkdir -p "$APPS" # as after installing
 snapshot
 blocks sh >"$work/steps"
 grep -q 'systemctl start app@hello' "$work/steps" || fail "no steps found in $page"
