@@ -112,10 +112,11 @@ fn user(app: &App, unit: &mut Unit) {
         }
     }
     unit.set("User", Value::Path(name.as_str()));
-    let writable: Vec<String> = app.overlay.writable.iter().map(|path| format!("+{path}")).collect();
+    let writable: Vec<String> = app.overlay.writable.iter().map(|path| format!("-+{path}")).collect();
     let writable: Vec<&str> = writable.iter().map(String::as_str).collect();
     if !writable.is_empty() {
-        // "+": below the app's root (systemd.exec(5)).
+        // "+": below the app's root; "-": systemd sets this up for ExecStartPre= as well, whose root has no such
+        // directory, and in the app's own it is only made by then (systemd.exec(5)).
         unit.set("ReadWritePaths", Value::Paths(&writable));
     }
     if app.service.state == State::Kept {

@@ -28,4 +28,4 @@ has "$(systemctl show -P Description app@hello)" "Hello from a verified image" |
 journal_has app@hello "Started"
 stop hello
 nothing_left
-expect "$(systemctl is-failed 'veneer-verity@hello' 'app@hello' | sort -u)" inactive
+expect "$(systemctl list-units --failed --no-legend | wc -l)" 0

@@ -48,7 +48,7 @@ reload
 start volatile
 fails_with "No space left" dd if=/dev/zero of="$(inside volatile big)" bs=1M count=4
 stop volatile persistent
-fails_with "" test -e /run/veneer/apps/volatile
+eventually 10 test ! -e /run/veneer/apps/persistent
 /usr/libexec/veneer/veneer-overlay reset persistent
 start persistent
 expect "$(cat "$(inside persistent index.html)")" "hello from inside a verified image"

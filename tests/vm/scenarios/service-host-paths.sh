@@ -14,7 +14,7 @@ exec = ["/bin/sh", "-c", '''
 cat /data/file /deep/er/single
 cat "$CREDENTIALS_DIRECTORY/token"
 echo "env=$GREETING"
-echo kept >> "$STATE_DIRECTORY/file" && wc -l "$STATE_DIRECTORY/file" 2>/dev/null || cat "$STATE_DIRECTORY/file"
+echo kept >> "$STATE_DIRECTORY/file" && cat "$STATE_DIRECTORY/file"
 touch /data/new || echo read-only
 echo "gone: $(ls /missing 2>&1)"
 ''']
