@@ -22,8 +22,8 @@ impl AbsPath {
         if let Some(odd) = text.chars().find(|c| c.is_control()) {
             return Err(format!("a path cannot have the control character {odd:?}"));
         }
-        if text.trim_end_matches('/').ends_with('\\') {
-            return Err("a path cannot end in a backslash: a unit's line would go on behind it".into());
+        if let Some(odd) = text.chars().find(|c| is_noncharacter(*c)) {
+            return Err(format!("a path cannot have {odd:?}: systemd takes no text with it"));
         }
         let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
         if parts.contains(&"..") {
@@ -32,7 +32,15 @@ impl AbsPath {
         if text.len() >= PATH_MAX || parts.iter().any(|part| part.len() > NAME_MAX) {
             return Err("the path is too long".into());
         }
-        Ok(Self(format!("/{}", parts.join("/")).into()))
+        match parts.last() {
+            Some(last) if last.ends_with('\\') => {
+                Err("a path cannot end in a backslash: a unit's line would go on behind it".into())
+            }
+            Some(last) if last.ends_with(' ') => {
+                Err("a path cannot end in a space: a unit's line would lose it".into())
+            }
+            _ => Ok(Self(format!("/{}", parts.join("/")).into())),
+        }
     }
 
     /// The path as text.
@@ -55,6 +63,11 @@ impl AbsPath {
         let base = if self.is_root() { "" } else { &*self.0 };
         Self(format!("{base}/{below}").into())
     }
+}
+
+/// Whether Unicode has set this aside as no character; systemd takes none of them for text (`unichar_is_valid`).
+pub fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 impl fmt::Display for AbsPath {
@@ -80,6 +93,9 @@ mod tests {
             "/a\nb",
             "/a\u{7f}",
             "/a\\",
+            "/a\\/./",
+            "/a /",
+            "/a\u{ffff}",
             &format!("/{}", "x".repeat(256)),
             &"/x".repeat(2048),
         ] {

@@ -31,7 +31,7 @@ pub enum Value<'a> {
     },
     /// One variable: quoted, with C escapes, `%` doubled.
     Env(&'a EnvVar),
-    /// `SOURCE:TARGET` of a bind: both quoted; `-` before a source that may be missing.
+    /// `SOURCE:TARGET` of a bind: both quoted, `:` escaped; `-` before a source that may be missing.
     Bind {
         /// `""` or `-`.
         prefix: &'static str,
@@ -132,9 +132,12 @@ fn push_value(out: &mut String, value: Value<'_>) {
         Value::Env(var) => push_env(out, var),
         Value::Bind { prefix, source, target } => {
             // The dash is part of the word, so it stands inside the quotes.
-            push_quoted(out, &format!("{prefix}{source}"));
-            out.push(':');
-            push_quoted(out, target.as_str());
+            out.push('"');
+            out.push_str(prefix);
+            push_bind(out, source.as_str());
+            out.push_str("\":\"");
+            push_bind(out, target.as_str());
+            out.push('"');
         }
         Value::Credential { name, file } => {
             push_raw(out, name);
@@ -208,6 +211,20 @@ fn push_quoted(out: &mut String, text: &str) {
         push_raw(out, c.encode_utf8(&mut [0; 4]));
     }
     out.push('"');
+}
+
+/// One side of a bind, inside quotes. systemd 262 unquotes the whole and then splits it at each `:` that has no
+/// backslash, and takes a backslash before nothing else; up to 257 a backslash in quotes takes any character as it is.
+/// So a `"` is quoted by the other kind of quote, and the rest reads the same in both.
+fn push_bind(out: &mut String, path: &str) {
+    for c in path.chars() {
+        match c {
+            '"' => out.push_str("\"'\"'\""),
+            '\\' => out.push_str("\\\\"),
+            ':' => out.push_str("\\:"),
+            _ => push_raw(out, c.encode_utf8(&mut [0; 4])),
+        }
+    }
 }
 
 /// In quotes, with C escapes, `%` and `$` doubled: an argument of an Exec line.

@@ -2,6 +2,8 @@
 //! They hold what was meant, not how it is written: escaping happens when a unit is printed (`text`).
 //! What a setting cannot carry is refused here, with the reason (systemd.syntax(7), systemd.exec(5)).
 
+use crate::path::is_noncharacter;
+
 /// One line of text for settings that are never quoted (`Description=`, `OnCalendar=`, `ListenStream=`, …).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(Box<str>);
@@ -49,7 +51,7 @@ impl Arg {
         if path.is_root() || text.ends_with('/') {
             return Err(format!("{text:?} is a directory, not a program"));
         }
-        if let Some(odd) = text.chars().find(|c| matches!(c, '$' | '"' | '\'' | '\\' | '%')) {
+        if let Some(odd) = text.chars().find(|c| r#"$"'\%*?["#.contains(*c)) {
             return Err(format!("the path of a program cannot have {odd:?}"));
         }
         Ok(Self(path.as_str().into()))
@@ -92,6 +94,28 @@ impl EnvVar {
     }
 }
 
+/// The name of a credential.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CredentialName(Box<str>);
+
+impl CredentialName {
+    /// Checks a name: as a file's, without what `LoadCredential=` would take for its own. The error is a sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@' | '+');
+        if text.is_empty() || text.len() > 255 || !text.chars().all(good) || matches!(text, "." | "..") {
+            return Err(format!(
+                "{text:?} is not the name of a credential: 1 to 255 of letters, digits, '.', '_', '-', '@' and '+'"
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A setting of `[Service]` that Veneer has no key for: a name and one line, its `%` doubled like any other's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directive {
@@ -120,7 +144,11 @@ impl Directive {
     }
 }
 
+/// What holds for any text in a unit.
 fn within_line(text: &str) -> Result<(), String> {
+    if let Some(odd) = text.chars().find(|c| is_noncharacter(*c)) {
+        return Err(format!("a unit cannot have {odd:?}: systemd takes no text with it"));
+    }
     if text.len() > LINE_MAX {
         return Err(format!("the text has {} bytes; a unit's line takes {LINE_MAX}", text.len()));
     }
@@ -133,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_a_line_would_lose_is_refused() {
-        for bad in ["", " a", "a ", "a\\", "a\nb", "a\u{85}b"] {
+        for bad in ["", " a", "a ", "a\\", "a\nb", "a\u{85}b", "a\u{fdd0}b", "\u{1ffff}"] {
             assert!(Text::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Text::parse("50% of \"it\" \\ $HOME; # ü").is_ok());
