@@ -61,11 +61,11 @@ fn drop_ins_of_all_directories_apply_by_name() {
         drop_in("/usr/lib/veneer", "a", "30-gone", "[service]\nuser = \"gone\""),
         drop_in("/usr/lib/veneer", "nobody", "1", ""),
     ];
-    let mut admin = Dir::default();
-    admin.drop_ins = vec![
+    let drop_ins = vec![
         drop_in("/etc/veneer", "a", "10-x", "[service]\nuser = \"first\"\nstate = true"),
         drop_in("/etc/veneer", "a", "30-gone", ""),
     ];
+    let admin = Dir { drop_ins, ..Dir::default() };
     let text = ConfigText::from_dirs(vec![vendor, admin]);
     assert_eq!(
         values(&text, "a"),

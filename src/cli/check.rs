@@ -7,7 +7,8 @@ use super::args::Check;
 use super::context::Context;
 use super::fault::fault;
 use super::json::{self, ProblemRow};
-use crate::config::{AppText, Body, ConfigText, File};
+use crate::app::App;
+use crate::config::{AppText, Body, ConfigText, File, Host, cross_check, load_app};
 use crate::generate;
 use crate::host::terminal::{Colour, print};
 use crate::host::{below_root, config_files};
@@ -40,9 +41,12 @@ pub(super) fn run(context: &Context, args: &Check) -> Result<ExitCode> {
     Ok(exit(&problems))
 }
 
-/// Every Problem of a configuration, those of units that collide among them.
+/// Every Problem of a configuration, those of units that collide and of apps that wait for one another among them.
 pub(super) fn problems(config: &ConfigText) -> Vec<Problem> {
     let mut problems = generate::all(config, &[]).problems;
+    let (host, _) = Host::load(config);
+    let good: Vec<App> = config.apps.iter().filter_map(|app| Some(load_app(app, &host).ok()?.app)).collect();
+    problems.extend(cross_check(&good));
     problems.sort();
     problems.dedup();
     problems

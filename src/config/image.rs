@@ -17,17 +17,9 @@ const NAME_MAX: usize = 240;
 /// Keys that say nothing about a directory.
 const ONLY_WITH_FILE: [&str; 4] = ["root-hash", "type", "verify", "fallback"];
 
-/// A path of the host, as it may stand in any unit.
-pub(super) fn path(text: &str) -> Result<AbsPath, String> {
-    if text.ends_with(char::is_whitespace) {
-        return Err(format!("{text:?} ends in white space, which a unit's line would lose"));
-    }
-    AbsPath::parse(text)
-}
-
 /// A path of the host that is not one of ours.
 pub(super) fn foreign_path(text: &str) -> Result<AbsPath, String> {
-    let path = path(text)?;
+    let path = AbsPath::parse(text)?;
     if path.as_str() == "/run/veneer" || path.as_str().starts_with("/run/veneer/") {
         return Err(format!("{path} is Veneer's own, made and removed with the apps"));
     }
@@ -159,7 +151,7 @@ fn name(text: &str) -> Result<Box<str>, String> {
     if text.len() > NAME_MAX {
         return Err(format!("a name in the store has at most {NAME_MAX} bytes, this one has {}", text.len()));
     }
-    path(&format!("/{text}")).map(|_| text.into())
+    AbsPath::parse(&format!("/{text}")).map(|_| text.into())
 }
 
 /// What the image must show; with a root hash and nothing said, it is pinned.

@@ -6,6 +6,7 @@ use super::node::Kind;
 use super::read::Field;
 use super::report::{Report, did_you_mean};
 use crate::app::Listen;
+use crate::path::AbsPath;
 use crate::unit::Text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -46,7 +47,7 @@ fn address(text: &str) -> Result<Listen, String> {
 
 fn check_address(text: &str) -> Result<(), String> {
     if text.starts_with('/') {
-        let path = super::image::path(text)?;
+        let path = AbsPath::parse(text)?;
         if path.is_root() {
             return Err("the path of a socket is a file, not /".into());
         }

@@ -2,7 +2,6 @@
 //! Addresses and times are `listen`'s, settings without a key `directives`'.
 //! The keys are veneer.app(5)'s; what may stand in them follows systemd.service(5) and systemd.exec(5).
 
-use super::image::path;
 use super::keys::APP;
 use super::node::{At, Kind};
 use super::read::{Field, Fields};
@@ -13,7 +12,7 @@ use super::{directives, listen};
 use crate::app::{Access, Bind, Credential, Missing, Profile, Service, ServiceType, State, User};
 use crate::name::{AppId, UserName};
 use crate::path::AbsPath;
-use crate::unit::{Arg, EnvVar};
+use crate::unit::{Arg, CredentialName, EnvVar};
 
 const TYPES: [ServiceType; 3] = [ServiceType::Exec, ServiceType::Notify, ServiceType::Oneshot];
 const PROFILES: [Profile; 4] = [Profile::Strict, Profile::Default, Profile::Nonetwork, Profile::Trusted];
@@ -116,25 +115,13 @@ fn environment(section: Fields<'_, '_>, report: &mut Report) -> Vec<EnvVar> {
 fn credentials(section: Fields<'_, '_>, report: &mut Report) -> Vec<Credential> {
     let mut credentials = Vec::new();
     for (name, field) in section.all() {
-        if let Err(reason) = credential_name(name) {
+        if let Err(reason) = CredentialName::parse(name) {
             field.error(report, reason);
         }
-        credentials.extend(field.parse(report, path).map(|file| Credential { name: name.into(), file }));
+        credentials.extend(field.parse(report, AbsPath::parse).map(|file| Credential { name: name.into(), file }));
     }
     credentials.sort_by(|a, b| a.name.cmp(&b.name));
     credentials
-}
-
-/// systemd's rule (systemd.exec(5), `LoadCredential=`): a file name of printable ASCII without `:`.
-fn credential_name(name: &str) -> Result<(), String> {
-    let odd = name.chars().find(|c| !c.is_ascii_graphic() || matches!(c, ':' | '/' | '%' | '"' | '\'' | '\\'));
-    match odd {
-        Some(odd) => Err(format!("the name of a credential cannot have {odd:?}")),
-        None if name.is_empty() || name == "." || name == ".." || name.len() > 255 => {
-            Err(format!("{name:?} is not the name of a credential: a file name of 1 to 255 characters"))
-        }
-        None => Ok(()),
-    }
 }
 
 fn binds(field: Field<'_, '_>, report: &mut Report) -> Vec<Bind> {
@@ -182,7 +169,7 @@ fn bind<'a>(item: Fields<'_, 'a>, report: &mut Report) -> Option<(At<'a>, Bind)>
     }
     let read_only = item.get("read-only").and_then(|field| field.boolean(report));
     let optional = item.get("optional").and_then(|field| field.boolean(report));
-    let source_path = source.and_then(|field| field.parse(report, path));
+    let source_path = source.and_then(|field| field.parse(report, AbsPath::parse));
     let target_path = target.and_then(|field| field.parse(report, bind_target));
     let bind = Bind {
         source: source_path?,
@@ -203,7 +190,7 @@ fn bind_target(text: &str) -> Result<AbsPath, String> {
 
 /// A path in the app's root over which systemd and Veneer mount nothing of their own.
 pub(super) fn target(text: &str) -> Result<AbsPath, String> {
-    let path = path(text)?;
+    let path = AbsPath::parse(text)?;
     let below =
         |dir: &str| path.as_str().strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if let Some(dir) = ["/proc", "/sys", "/dev", "/run/veneer", "/run/credentials"].into_iter().find(|dir| below(dir)) {
