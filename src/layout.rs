@@ -20,7 +20,8 @@ pub const SKELETON: &str = "/usr/lib/veneer/skeleton";
 /// Sandbox profiles that are not the default.
 pub const PROFILES: &str = "/usr/lib/veneer/profiles";
 /// Certificates that sign images, as systemd has them (systemd.exec(5), `RootHashSignature=`), the strongest first.
-pub const VERITY_CERTIFICATES: [&str; 3] = ["/etc/verity.d", "/run/verity.d", "/usr/lib/verity.d"];
+pub const VERITY_CERTIFICATES: [&str; 4] =
+    ["/etc/verity.d", "/run/verity.d", "/usr/local/lib/verity.d", "/usr/lib/verity.d"];
 /// Where our oneshots are installed.
 pub const LIBEXEC: &str = match option_env!("VENEER_LIBEXECDIR") {
     Some(dir) => dir,

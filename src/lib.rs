@@ -19,6 +19,7 @@ pub mod path;
 pub mod plan;
 pub mod problem;
 pub mod root_hash;
+pub mod signature;
 pub mod size;
 pub mod sysexits;
 pub mod unit;

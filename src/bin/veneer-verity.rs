@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 use veneer::host::journal::{Caller, Journal};
-use veneer::host::{attach, detach};
+use veneer::host::{attach, check, corrupted, detach};
 use veneer::name::AppId;
 use veneer::sysexits::Exit;
 use veneer::verity::Spec;
@@ -20,9 +20,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((verb, rest)) if verb == "attach" => attach(rest),
-        // What is live is not yet compared with what should be.
-        Some((verb, _)) if verb == "check" => Ok(Exit::Success),
+        Some((verb, rest)) if verb == "check" => check(rest),
         Some((verb, rest)) if verb == "detach" => detach(rest),
+        Some((verb, [device, words])) if verb == "corrupted" => corrupted(device, words),
         _ => Err(USAGE.to_owned()),
     };
     result.map_or_else(usage, ExitCode::from)
@@ -32,6 +32,27 @@ fn attach(arguments: &[String]) -> Result<Exit, String> {
     let (spec, run) = Spec::parse(arguments)?;
     let journal = Journal::open("veneer-verity", Caller::Environment);
     Ok(attach::run(&spec, run, &journal).map_or_else(|fault| fault.exit, |()| Exit::Success))
+}
+
+fn check(arguments: &[String]) -> Result<Exit, String> {
+    let mut words = Words::new(arguments);
+    let id = only_id(&words)?;
+    let mut chain = None;
+    while let Some((option, value)) = words.next_option() {
+        match option.as_str() {
+            "--chain" => chain = Some(value?),
+            _ => return Err(format!("check has no option {option:?}")),
+        }
+    }
+    Ok(check::run(&id, chain.as_deref(), &Journal::open("veneer-verity", Caller::Environment)))
+}
+
+fn corrupted(device: &str, words: &str) -> Result<Exit, String> {
+    let journal = Journal::open("veneer-verity", Caller::Udev);
+    match corrupted::run(device, words, &journal) {
+        true => Ok(Exit::Success),
+        false => Err(format!("{device:?} {words:?} is no damage of a device of ours")),
+    }
 }
 
 fn detach(arguments: &[String]) -> Result<Exit, String> {

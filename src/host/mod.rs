@@ -5,8 +5,11 @@
 pub mod attach;
 pub mod below_root;
 pub mod boot;
+pub mod certificates;
+pub mod check;
 pub mod clock;
 pub mod config_files;
+pub mod corrupted;
 pub mod detach;
 pub mod device_mapper;
 pub mod files;

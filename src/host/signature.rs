@@ -25,7 +25,7 @@ pub fn check(root: &RootHash, signature: &ImageData, image: &str) -> Result<()> 
     }
     let said = String::from_utf8_lossy(&out.stderr);
     let reason = said.lines().next().unwrap_or("it did not say why").trim_start_matches("veneer-signature: ");
-    Err(Fault::data(format!("signature {} of {image}: {reason}", signature.path())).into())
+    Err(Fault::data(format!("signature {} of {image} {reason}", signature.path())).into())
 }
 
 /// Puts the signature where the kernel finds it while this thread loads a table; gives the key's description.

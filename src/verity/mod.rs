@@ -2,10 +2,12 @@
 //! It opens no file and calls no kernel: `host` brings the bytes in and carries the decisions out.
 //! Rules: DESIGN of verity in docs/verity.md; dm-verity's format is the kernel's and cryptsetup's.
 
+pub mod corruption;
 pub mod dm_message;
 pub mod fault;
 pub mod names;
 pub mod spec;
+pub mod stale;
 pub mod steps;
 pub mod superblock;
 pub mod table;

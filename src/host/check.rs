@@ -1,0 +1,81 @@
+//! `veneer-verity check`: before each start, whether what is mounted is what the app's units and files say.
+//! It changes nothing itself: it has systemd set the chain up anew, or the start fails and says what helps.
+//! Rules: systemd.unit(5), `BindsTo=`; a restart of the chain's anchor takes the app's own start job along.
+
+use super::journal::{Entry, Journal, Weight};
+use super::{mark_store, trusted};
+use crate::live::{LiveMark, LiveSource};
+use crate::message;
+use crate::name::AppId;
+use crate::sysexits::Exit;
+use crate::verity::stale::{self, Stale};
+use anyhow::{Context, Result, bail};
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long systemd may take to end us, once it is asked to set up the chain anew.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Compares, and says in the journal what it found; how it ends decides about the start.
+pub fn run(id: &AppId, chain: Option<&str>, journal: &Journal) -> Exit {
+    match check(id, chain, journal) {
+        Ok(()) => Exit::Success,
+        Err(error) => {
+            let text = format!("starting {id}: {error:#}; run `systemctl stop app@{id}`, then start it");
+            Entry::about(Weight::Error, message::STALE, id).say(journal, &text);
+            Exit::Failure
+        }
+    }
+}
+
+fn check(id: &AppId, chain: Option<&str>, journal: &Journal) -> Result<()> {
+    let Some(mark) = mark_store::read(id)? else {
+        return Ok(());
+    };
+    let Some(stale) = stale::find(&mark, chain, trusted::identity_at)? else {
+        return Ok(());
+    };
+    if !is_newer(&stale, &mark)? {
+        bail!("what is mounted is not what it should be ({stale}), and was just set up");
+    }
+    let text = format!("{id}: {stale} since it was mounted: setting its mounts up again");
+    Entry::about(Weight::Warning, message::REPLACED, id).image(image_of(&mark)).say(journal, &text);
+    restart(id)?;
+    // systemd ends us with SIGTERM when it comes to our unit.
+    std::thread::sleep(PATIENCE);
+    bail!("systemd did not set the mounts up again")
+}
+
+/// Whether the change came after the set-up: if not, setting up again would find the same, for ever.
+fn is_newer(stale: &Stale, mark: &LiveMark) -> Result<bool> {
+    let path = match stale {
+        Stale::Gone(_) => return Ok(true),
+        Stale::Units => mark_store::drop_in(&mark.id),
+        Stale::Replaced(path) | Stale::Appeared(path) => path.clone(),
+    };
+    let found = std::fs::metadata(&path).with_context(|| format!("looking at {path}"))?;
+    let changed = i128::from(found.ctime()) * 1_000_000 + i128::from(found.ctime_nsec() / 1000);
+    Ok(changed >= i128::from(mark.since))
+}
+
+fn restart(id: &AppId) -> Result<()> {
+    let anchor = format!("veneer-verity@{id}.service");
+    let out = Command::new("systemctl")
+        .args(["--no-block", "restart", &anchor, &format!("app@{id}.service")])
+        .stdin(Stdio::null())
+        .output()
+        .context("running systemctl")?;
+    if !out.status.success() {
+        bail!("systemctl restart {anchor}: {}", String::from_utf8_lossy(&out.stderr).trim());
+    }
+    Ok(())
+}
+
+fn image_of(mark: &LiveMark) -> Option<&str> {
+    match &mark.source {
+        LiveSource::Image(image) => Some(&image.file.path),
+        LiveSource::Fallback { looked_for, .. } => looked_for.first().map(String::as_str),
+        LiveSource::Directory(_) => None,
+    }
+}

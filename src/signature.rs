@@ -1,0 +1,103 @@
+//! Whether a signature signs a root hash: PKCS#7, detached, over the hash in hex without a newline.
+//! It reads no file and trusts no certificate but those it is given; a chain of certificates means nothing here.
+//! The same check as systemd's for `RootHashSignature=` (`src/shared/dissect-image.c`, `validate_signature_userspace`).
+
+use crate::root_hash::RootHash;
+use openssl::error::ErrorStack;
+use openssl::pkcs7::{Pkcs7, Pkcs7Flags};
+use openssl::stack::Stack;
+use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
+
+/// Checks a signature in DER against certificates in PEM; the error is a reason, to stand behind the file's name.
+///
+/// What is no certificate is passed over, as systemd does: one broken file must not take the others' trust away.
+pub fn verify(root: &RootHash, der: &[u8], certificates: &[Vec<u8>]) -> Result<(), String> {
+    let signature = Pkcs7::from_der(der).map_err(|_| "is no PKCS#7 signature in DER".to_owned())?;
+    let known: Vec<X509> = certificates.iter().filter_map(|pem| X509::from_pem(pem).ok()).collect();
+    if known.is_empty() {
+        return Err("cannot be checked: there is no certificate in verity.d".into());
+    }
+    check(root, &signature, known).map_err(|errors| reason(&errors))
+}
+
+fn check(root: &RootHash, signature: &Pkcs7, known: Vec<X509>) -> Result<(), ErrorStack> {
+    let mut stack = Stack::new()?;
+    for certificate in known {
+        stack.push(certificate)?;
+    }
+    // With NOVERIFY nobody looks into the store: the certificates themselves are what is trusted.
+    let store = X509StoreBuilder::new()?.build();
+    let flags = Pkcs7Flags::NOINTERN | Pkcs7Flags::NOVERIFY;
+    signature.verify(&stack, &store, Some(root.as_str().as_bytes()), None, flags)
+}
+
+fn reason(errors: &ErrorStack) -> String {
+    match errors.errors().first().and_then(openssl::error::Error::reason) {
+        Some("signer certificate not found") => "was made by none of the certificates in verity.d".into(),
+        Some("digest failure" | "signature failure") => "does not sign this root hash".into(),
+        Some(other) => format!("is not valid: {other}"),
+        None => "is not valid".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use openssl::asn1::Asn1Time;
+    use openssl::hash::MessageDigest;
+    use openssl::pkey::{PKey, Private};
+    use openssl::rsa::Rsa;
+
+    struct Signer {
+        key: PKey<Private>,
+        certificate: X509,
+    }
+
+    /// A signer whose certificate has long expired: verity.d's certificates are trusted as they are.
+    fn signer() -> Signer {
+        let key = PKey::from_rsa(Rsa::generate(2048).expect("key")).expect("key");
+        let mut builder = X509::builder().expect("builder");
+        builder.set_pubkey(&key).expect("public key");
+        builder.set_not_before(&Asn1Time::from_unix(0).expect("time")).expect("begin");
+        builder.set_not_after(&Asn1Time::from_unix(86400).expect("time")).expect("end");
+        builder.sign(&key, MessageDigest::sha256()).expect("signed");
+        Signer { key, certificate: builder.build() }
+    }
+
+    impl Signer {
+        fn sign(&self, text: &[u8]) -> Vec<u8> {
+            let none = Stack::new().expect("stack");
+            let flags = Pkcs7Flags::DETACHED | Pkcs7Flags::BINARY | Pkcs7Flags::NOATTR;
+            let signature = Pkcs7::sign(&self.certificate, &self.key, &none, text, flags).expect("signature");
+            signature.to_der().expect("der")
+        }
+
+        fn pem(&self) -> Vec<u8> {
+            self.certificate.to_pem().expect("pem")
+        }
+    }
+
+    fn root(digit: &str) -> RootHash {
+        RootHash::parse(&digit.repeat(64)).expect("good hash")
+    }
+
+    #[test]
+    fn a_signature_counts_for_its_root_hash_and_signer_only() {
+        let (ours, other) = (signer(), signer());
+        let good = ours.sign(root("a").as_str().as_bytes());
+        let known = [b"no certificate".to_vec(), other.pem(), ours.pem()];
+        assert_eq!(verify(&root("a"), &good, &known), Ok(()));
+        let cases = [
+            (root("b"), &good, &known[..], "does not sign this root hash"),
+            (root("a"), &good, &known[..2], "none of the certificates"),
+            (root("a"), &good, &[][..], "no certificate in verity.d"),
+            (root("a"), &b"rubbish".to_vec(), &known[..], "no PKCS#7"),
+            (root("a"), &ours.sign(format!("{}\n", root("a")).as_bytes()), &known[..], "does not sign"),
+        ];
+        for (root, der, known, why) in cases {
+            let said = verify(&root, der, known).expect_err(why);
+            assert!(said.contains(why), "{said}");
+        }
+    }
+}
