@@ -12,6 +12,7 @@ use std::path::PathBuf;
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
+    arg_required_else_help = true,
     after_help = "See veneer(1), and veneer.app(5) for what an app's file can say."
 )]
 pub struct Cli {

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::fault::fault;
 use super::json::{self, ProblemRow};
 use crate::app::App;
-use crate::config::{AppText, Body, ConfigText, File, Host, cross_check, load_app};
+use crate::config::{AppText, Body, ConfigText, File, Host, cross_check, load_app, origins};
 use crate::generate;
 use crate::host::terminal::{Colour, print};
 use crate::host::{below_root, config_files};
@@ -33,8 +33,11 @@ pub(super) fn run(context: &Context, args: &Check) -> Result<ExitCode> {
     let text = match args.output.json() {
         Some(format) => json::print(&problems.iter().map(ProblemRow::from).collect::<Vec<_>>(), format)?,
         None => {
-            let apps = if named.is_empty() { config.apps.len() } else { named.len() };
-            format!("{}{}", show(&problems, &config, context.terminal.colour), summary(&problems, apps))
+            let read = match named.len() {
+                0 => number(config.apps.len(), "app"),
+                files => number(files, "file"),
+            };
+            format!("{}{}", show(&problems, &config, context.terminal.colour), summary(&problems, &read))
         }
     };
     print(&text)?;
@@ -70,12 +73,12 @@ fn texts(config: &ConfigText) -> BTreeMap<&str, &str> {
 }
 
 /// `2 errors, 1 warning in 5 apps`
-fn summary(problems: &[Problem], apps: usize) -> String {
+fn summary(problems: &[Problem], read: &str) -> String {
     let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
     let counts = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")];
     let found: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, noun)| number(*n, noun)).collect();
     let found = if found.is_empty() { "no problem".into() } else { found.join(", ") };
-    format!("{found} in {}\n", number(apps, "app"))
+    format!("{found} in {read}\n")
 }
 
 /// `1 error`, `2 errors`
@@ -111,10 +114,8 @@ fn install(config: &mut ConfigText, path: &Path) -> Result<Named> {
         Place::Settings => put(&mut config.settings, file),
         Place::Template(name) => {
             let name: Box<str> = name.into();
-            // Somebody must extend a template, or nobody looks into it.
-            let user = format!("[app]\nextends = {name:?}\n");
-            config.templates.insert(name, file);
-            add_app(config, File::new("(an app that extends it)", user), "check-of-template");
+            config.templates.insert(name.clone(), file);
+            extend(config, &name);
         }
         Place::DropIn(id) => match config.apps.iter_mut().find(|app| app.id.as_str() == id) {
             Some(app) => put(&mut app.drop_ins, file),
@@ -131,6 +132,20 @@ fn install(config: &mut ConfigText, path: &Path) -> Result<Named> {
         }
     }
     Ok(Named::Part(shown))
+}
+
+/// Adds an app that extends a template, for nobody looks into one that no app extends. What the template
+/// does not say itself, and an app must, is this app's.
+fn extend(config: &mut ConfigText, template: &str) {
+    const ID: &str = "check-of-template";
+    let text = format!("[app]\nextends = {template:?}\n");
+    add_app(config, File::new("(an app that extends it)", text.as_str()), ID);
+    let (host, _) = Host::load(config);
+    let keys = config.app(ID).map(|app| origins(app, &host)).unwrap_or_default();
+    let has = |start: &str| keys.iter().any(|origin| origin.key.starts_with(start));
+    let image = if has("image.") { "" } else { "[image]\ndirectory = \"/usr\"\n" };
+    let exec = if has("service.exec") { "" } else { "[service]\nexec = [\"/bin/true\"]\n" };
+    add_app(config, File::new("(an app that extends it)", text + image + exec), ID);
 }
 
 /// What a file is, by its name and its directory's.
@@ -203,8 +218,8 @@ mod tests {
     fn the_summary_counts() {
         let problem =
             |severity| Problem { file: "x".into(), place: None, key: String::new(), text: "y".into(), severity };
-        assert_eq!(summary(&[], 1), "no problem in 1 app\n");
+        assert_eq!(summary(&[], "1 app"), "no problem in 1 app\n");
         let two = [problem(Severity::Error), problem(Severity::Error), problem(Severity::Warning)];
-        assert_eq!(summary(&two, 2), "2 errors, 1 warning in 2 apps\n");
+        assert_eq!(summary(&two, "2 apps"), "2 errors, 1 warning in 2 apps\n");
     }
 }

@@ -15,6 +15,7 @@ use crate::host::terminal::{Colour, complain, print};
 use crate::plan::Names;
 use crate::sysexits::Exit;
 use anyhow::Result;
+use std::cmp::Reverse;
 use std::process::ExitCode;
 
 pub(super) fn run(context: &Context, args: &Reload) -> Result<ExitCode> {
@@ -61,10 +62,13 @@ fn of_app(view: &View, states: &States) -> Option<String> {
     let file = view.files.first().map_or("its file", String::as_str);
     let why = match view.standing {
         Standing::Good => return None,
-        Standing::Broken => match view.problems.first() {
-            Some(problem) => format!("its configuration is broken: {problem}"),
-            None => format!("{file} is broken"),
-        },
+        // What stands at a place says more than what is missing.
+        Standing::Broken => {
+            match view.problems.iter().max_by_key(|problem| problem.place.map(|place| Reverse(place.line))) {
+                Some(problem) => format!("its configuration is broken: {problem}"),
+                None => format!("{file} is broken"),
+            }
+        }
         Standing::Masked => format!("it is masked by {file}"),
         Standing::Gone => "its file is gone".into(),
     };

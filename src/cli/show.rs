@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 /// The properties that the verbs read, in one list, so that one call serves all.
-pub const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,UnitFileState,StateChangeTimestamp,MainPID,\
+pub const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,UnitFileState,StateChangeTimestamp,ExecMainStartTimestamp,MainPID,\
                               StatusText,ExecMainCode,ExecMainStatus,MemoryCurrent,InvocationID,NeedDaemonReload,What,\
                               Listen,NextElapseUSecRealtime,NRestarts";
 
@@ -36,7 +36,12 @@ impl UnitState {
 
     /// When its state last changed, in seconds since the epoch.
     pub fn since(&self) -> Option<u64> {
-        self.get("StateChangeTimestamp").strip_prefix('@')?.parse().ok().filter(|seconds| *seconds > 0)
+        self.time("StateChangeTimestamp")
+    }
+
+    /// A time, in seconds since the epoch.
+    pub fn time(&self, property: &str) -> Option<u64> {
+        self.get(property).strip_prefix('@')?.parse().ok().filter(|seconds| *seconds > 0)
     }
 
     /// A number; none if systemd does not know it (`[not set]`, 2^64-1).

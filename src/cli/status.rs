@@ -5,7 +5,7 @@
 use super::apps::{Standing, View, source, state, trust, views};
 use super::args::Status as Args;
 use super::context::{Context, unit_patterns, unknown};
-use super::json;
+use super::json::{self, ProblemRow};
 use super::mountinfo::{self, Mount};
 use super::show::States;
 use super::stale;
@@ -17,6 +17,7 @@ use crate::host::terminal::print;
 use crate::layout::GENERATOR_DIR;
 use crate::live::{LiveMark, LiveSource};
 use crate::plan::Names;
+use crate::problem::Problem;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -83,10 +84,10 @@ impl World<'_> {
             state: state(&names, &self.states).to_owned(),
             configuration: Some(view.standing.name()).filter(|_| view.standing != Standing::Good),
             files: view.files.clone(),
-            problems: view.problems.iter().map(ToString::to_string).collect(),
+            problems: view.problems.clone(),
             wanted: view.app.as_ref().map(|app| (source(app), trust(app))),
             stale: mark.as_ref().map(|mark| stale::of(self.context, view, mark)).unwrap_or_default(),
-            journal: self.journal(&units)?,
+            journal: self.journal(&units, &view.problems)?,
             mark,
             units,
         })
@@ -123,12 +124,21 @@ impl World<'_> {
         })
     }
 
-    fn journal(&self, units: &[UnitStatus]) -> Result<Vec<(String, Vec<String>)>> {
+    /// What units that failed said last, but for Problems that are shown anyway.
+    fn journal(&self, units: &[UnitStatus], problems: &[Problem]) -> Result<Vec<(String, Vec<String>)>> {
         let mut journal = Vec::new();
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let failed = units.iter().filter(|unit| unit.state.active() == "failed");
         for (unit, systemd) in failed.filter_map(|unit| Some((unit, self.context.systemd?))) {
-            let said = systemd.last_errors(&unit.unit, unit.state.get("InvocationID"), LINES)?;
-            let lines: Vec<String> = said.lines().map(str::to_owned).collect();
+            let state = &unit.state;
+            let said = systemd.last_errors(
+                &unit.unit,
+                state.get("InvocationID"),
+                state.time("ExecMainStartTimestamp"),
+                LINES,
+            )?;
+            let new = said.lines().filter(|line| shown.iter().all(|problem| problem != line));
+            let lines: Vec<String> = new.map(str::to_owned).collect();
             if !lines.is_empty() {
                 journal.push((unit.unit.clone(), lines));
             }
@@ -145,7 +155,7 @@ struct Row<'a> {
     state: &'a str,
     configuration: &'static str,
     files: &'a [String],
-    problems: &'a [String],
+    problems: Vec<ProblemRow<'a>>,
     require: Option<&'static str>,
     source: Option<String>,
     shown: Option<&'static str>,
@@ -190,7 +200,7 @@ impl<'a> From<&'a Status> for Row<'a> {
             state: &status.state,
             configuration: status.configuration.unwrap_or("good"),
             files: &status.files,
-            problems: &status.problems,
+            problems: status.problems.iter().map(ProblemRow::from).collect(),
             require: status.wanted.as_ref().map(|(_, require)| *require),
             source: path.or_else(|| status.wanted.as_ref().map(|(source, _)| source.clone())),
             shown: image.map(|image| image.shown.name()),

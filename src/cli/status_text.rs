@@ -9,6 +9,7 @@ use super::time::{bytes, since};
 use super::tree::{Node, draw};
 use crate::host::terminal::Colour;
 use crate::live::{LiveMark, LiveSource, Shown};
+use crate::problem::{Problem, Severity};
 
 /// One app as it is.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +21,7 @@ pub(super) struct Status {
     /// How its configuration stands, unless it is good: `broken`, `masked`, `gone`.
     pub(super) configuration: Option<&'static str>,
     pub(super) files: Vec<String>,
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     /// What it is to run from, and what that must show.
     pub(super) wanted: Option<(String, &'static str)>,
     pub(super) mark: Option<LiveMark>,
@@ -96,7 +97,7 @@ fn lines(status: &Status, now: u64) -> Vec<Line> {
     let standing = status.configuration.map(|word| (format!(" ({word})"), Style::Bad));
     let (note, style) = standing.unwrap_or((String::new(), Style::Plain));
     lines.push(("Configuration", format!("{}{note}", status.files.join(", ")).trim_start().to_owned(), style));
-    lines.extend(status.problems.iter().map(|problem| ("Problem", problem.clone(), Style::Bad)));
+    lines.extend(status.problems.iter().map(problem));
     match (&status.mark, &status.wanted) {
         (Some(mark), _) => lines.extend(origin(&mark.source)),
         (None, Some((source, "directory"))) => lines.push(("Directory", source.clone(), Style::Plain)),
@@ -109,6 +110,11 @@ fn lines(status: &Status, now: u64) -> Vec<Line> {
     let advice = format!("systemctl stop app@{}, then start", status.id);
     lines.extend(status.stale.iter().map(|reason| ("Stale", format!("{reason}: {advice}"), Style::Warning)));
     lines
+}
+
+fn problem(problem: &Problem) -> Line {
+    let style = if problem.severity == Severity::Error { Style::Bad } else { Style::Warning };
+    ("Problem", problem.to_string(), style)
 }
 
 /// Where a live root comes from, and what it has shown.
@@ -182,6 +188,7 @@ fn line(unit: &UnitStatus, now: u64, colour: Colour) -> String {
 fn active(unit: &UnitStatus) -> String {
     let state = &unit.state;
     match (unit.part, &unit.mount) {
+        (_, Some(mount)) if !mount.source.starts_with('/') => format!("{}, {}", mount.kind, mount.access),
         (_, Some(mount)) => format!("{}, {}, from {}", mount.kind, mount.access, mount.source),
         (Part::Service, None) => {
             let pid = state.number("MainPID").filter(|pid| *pid > 0).map(|pid| format!(", PID {pid}"));

@@ -13,7 +13,6 @@ use crate::problem::nearest;
 use crate::sysexits::Exit;
 use anyhow::Result;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// What Veneer writes, and the keys it follows from (a key ending in a dot stands for all below it).
 const WRITTEN: &[(&str, &[&str])] = &[
@@ -119,8 +118,8 @@ fn lines(units: &[(String, Vec<UnitFile>)], name: &str) -> Vec<Line> {
 }
 
 fn nothing(origins: &[Origin], name: &str, args: &Why) -> anyhow::Error {
-    let keys: BTreeSet<&str> = origins.iter().map(|origin| origin.key.as_str()).collect();
-    let words = WRITTEN.iter().map(|(directive, _)| *directive).chain(keys);
+    let own = origins.iter().map(|origin| origin.key.trim_start_matches("service.directives."));
+    let words = WRITTEN.iter().map(|(directive, _)| *directive).chain(own);
     let hint = nearest(name, words).map(|word| format!(": did you mean {word:?}?")).unwrap_or_default();
     fault(Exit::NoInput, format!("nothing in the files and units of {:?} sets {name}{hint}", args.id))
 }

@@ -55,15 +55,21 @@ impl Systemctl {
         read("systemctl", &["--version"]).ok()
     }
 
-    /// The last lines of a unit's journal, of one invocation if it is known; warnings and worse.
-    pub fn last_errors(self, unit: &str, invocation: &str, lines: usize) -> Result<String> {
-        let count = lines.to_string();
-        let words = ["--unit", unit, "--priority=warning", "--output=cat", "--quiet", "--lines", &count];
-        let invocation = format!("--invocation={invocation}");
-        let mut of_invocation = words.to_vec();
-        of_invocation.push(&invocation);
-        // journalctl knows --invocation= since version 257.
-        read("journalctl", &of_invocation).or_else(|_| read("journalctl", &words))
+    /// The last warnings and errors of a unit's own processes, and what root's programs said about it.
+    ///
+    /// `invocation` and `since` (seconds) tell the last run from those before it. What systemd itself says of the
+    /// unit is left out: its state says the same.
+    pub fn last_errors(self, unit: &str, invocation: &str, since: Option<u64>, lines: usize) -> Result<String> {
+        let own = match invocation {
+            "" => format!("_SYSTEMD_UNIT={unit}"),
+            invocation => format!("_SYSTEMD_INVOCATION_ID={invocation}"),
+        };
+        let about = format!("OBJECT_SYSTEMD_UNIT={unit}");
+        let (count, since) = (lines.to_string(), since.map(|seconds| format!("--since=@{seconds}")));
+        let mut words = vec!["--priority=warning", "--output=cat", "--quiet", "--no-pager", "--lines", &count];
+        words.extend(since.as_deref());
+        words.extend([&own, "+", &about, "_UID=0"]);
+        read("journalctl", &words)
     }
 }
 
