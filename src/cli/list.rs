@@ -9,6 +9,7 @@ use super::json;
 use super::show::States;
 use super::style::{Style, dot};
 use super::table::{Cell, lay_out};
+use crate::host::below_root;
 use crate::host::terminal::Terminal;
 use crate::plan::Names;
 use anyhow::Result;
@@ -18,12 +19,20 @@ pub(super) fn run(context: &Context, args: &List) -> Result<String> {
     let live = context.live();
     let views = views(&context.config(), live.iter().map(|live| &live.id));
     let states = context.states(&unit_patterns())?;
-    let rows: Vec<Row> = views.iter().map(|view| Row::new(view, context.systemd.map(|_| &states))).collect();
+    let row = |view: &View| {
+        let link = format!("{WANTS}/{}", Names::new(&view.id).app);
+        let linked = below_root::exists(&context.at(&link));
+        Row { linked, ..Row::new(view, context.systemd.map(|_| &states)) }
+    };
+    let rows: Vec<Row> = views.iter().map(row).collect();
     match args.output.json() {
         Some(format) => json::print(&rows, format),
         None => Ok(render(&rows, context.terminal)),
     }
 }
+
+/// Where `systemctl enable` links what has `WantedBy=multi-user.target`.
+const WANTS: &str = "/etc/systemd/system/multi-user.target.wants";
 
 /// One app as programs get it.
 #[derive(Debug, Serialize)]
@@ -34,6 +43,8 @@ struct Row {
     image: Option<String>,
     trust: Option<&'static str>,
     autostart: bool,
+    /// By `systemctl enable`.
+    linked: bool,
     errors: usize,
     warnings: usize,
     description: String,
@@ -50,6 +61,7 @@ impl Row {
             image: app.map(source),
             trust: app.map(trust),
             autostart: view.autostart(),
+            linked: false,
             errors: view.errors(),
             warnings: view.problems.len() - view.errors(),
             description: view.description().to_owned(),
@@ -71,11 +83,19 @@ impl Row {
             Cell::new(format!("{sign} {}", self.id), if sign == " " { Style::Plain } else { style }),
             Cell::new(shown, style),
             self.trust.unwrap_or("-").into(),
-            (if self.autostart { "yes" } else { "no" }).into(),
+            self.started_by_boot().into(),
             self.image.as_deref().unwrap_or("-").into(),
             self.problems(),
             self.description.as_str().into(),
         ]
+    }
+
+    fn started_by_boot(&self) -> &'static str {
+        match (self.autostart, self.linked) {
+            (true, _) => "yes",
+            (false, true) => "systemctl",
+            (false, false) => "no",
+        }
     }
 
     fn problems(&self) -> Cell {

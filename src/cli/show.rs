@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 /// The properties that the verbs read, in one list, so that one call serves all.
-pub const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,UnitFileState,StateChangeTimestamp,ExecMainStartTimestamp,MainPID,\
-                              StatusText,ExecMainCode,ExecMainStatus,MemoryCurrent,InvocationID,NeedDaemonReload,What,\
-                              Listen,NextElapseUSecRealtime,NRestarts";
+pub const PROPERTIES: &str = "Id,ActiveState,SubState,Result,StateChangeTimestamp,ExecMainStartTimestamp,MainPID,\
+                              StatusText,ExecMainStatus,MemoryCurrent,InvocationID,NeedDaemonReload,Listen,\
+                              NextElapseUSecRealtime,NRestarts";
 
 /// The state of one unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,19 @@ pub struct UnitState {
 }
 
 impl UnitState {
+    /// A property that comes more than once (`Listen=`) is a list.
+    fn parse(block: &str) -> Self {
+        let mut values: BTreeMap<Box<str>, Box<str>> = BTreeMap::new();
+        for (name, value) in block.lines().filter_map(|line| line.split_once('=')) {
+            let all = match values.get(name) {
+                Some(before) => format!("{before}, {value}").into(),
+                None => value.into(),
+            };
+            values.insert(name.into(), all);
+        }
+        Self { values }
+    }
+
     /// A property as text; empty if systemd does not say.
     pub fn get(&self, property: &str) -> &str {
         self.values.get(property).map_or("", |value| value)
@@ -62,13 +75,9 @@ impl States {
     pub fn parse(text: &str) -> Self {
         let mut states = Self::default();
         for block in text.split("\n\n") {
-            let values: BTreeMap<Box<str>, Box<str>> = block
-                .lines()
-                .filter_map(|line| line.split_once('='))
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect();
-            if let Some(id) = values.get("Id").cloned() {
-                states.units.insert(id, UnitState { values });
+            let state = UnitState::parse(block);
+            if let Some(id) = state.values.get("Id").cloned() {
+                states.units.insert(id, state);
             }
         }
         states
@@ -101,6 +110,8 @@ mod tests {
         assert_eq!((app.number("MainPID"), app.number("MemoryCurrent")), (Some(12), None));
         assert_eq!((states.of("x.mount").active(), states.of("x.mount").since()), ("failed", None));
         assert!(app.is_up() && !states.of("x.mount").is_up());
+        let socket = States::parse("Id=a.socket\nListen=1 (Stream)\nListen=/x (Stream)\n");
+        assert_eq!(socket.of("a.socket").get("Listen"), "1 (Stream), /x (Stream)");
     }
 
     #[test]

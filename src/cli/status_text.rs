@@ -5,7 +5,7 @@
 use super::mountinfo::Mount;
 use super::show::UnitState;
 use super::style::{Style, dot};
-use super::time::{bytes, since};
+use super::time::{bytes, date, since};
 use super::tree::{Node, draw};
 use crate::host::terminal::Colour;
 use crate::live::{LiveMark, LiveSource, Shown};
@@ -107,6 +107,10 @@ fn lines(status: &Status, now: u64) -> Vec<Line> {
         }
         (None, None) => {}
     }
+    if status.units.iter().any(|unit| unit.state.get("NeedDaemonReload") == "yes") {
+        let told = "systemd has not read its files since they changed: veneer reload";
+        lines.push(("Reload", told.to_owned(), Style::Warning));
+    }
     let advice = format!("systemctl stop app@{}, then start", status.id);
     lines.extend(status.stale.iter().map(|reason| ("Stale", format!("{reason}: {advice}"), Style::Warning)));
     lines
@@ -199,9 +203,9 @@ fn active(unit: &UnitStatus) -> String {
         }
         (Part::Verity, None) => unit.dm_name.as_ref().map_or("no device".into(), |name| format!("device {name}")),
         (Part::Socket, None) => listening(state.get("Listen")),
-        (Part::Timer, None) => match state.get("NextElapseUSecRealtime") {
-            "" => state.get("SubState").to_owned(),
-            next => format!("next {}", next.trim_start_matches('@')),
+        (Part::Timer, None) => match state.time("NextElapseUSecRealtime") {
+            None => state.get("SubState").to_owned(),
+            Some(next) => format!("next {}", date(next)),
         },
         _ => state.get("SubState").to_owned(),
     }
