@@ -86,12 +86,14 @@ pub(super) fn run(context: &Context, args: &Enable, wish: Wish) -> Result<ExitCo
     if context.systemd.is_some() {
         let obstacles = obstacles(context, &diff::pending(context)?)?;
         if !obstacles.is_empty() {
-            return Err(refusal(&obstacles));
+            let advice = "nothing was written: stop what is named, mend its file, or run veneer reload --force first";
+            return Err(refusal(&obstacles, advice));
         }
     }
     let mut steps = vec![write];
     steps.extend(unlinks(context, &id, wish)?);
-    steps.extend(acts(context, &id, app.as_ref(), args, wish));
+    let up = context.states(&[Names::new(&id).app.to_string()])?.of(Names::new(&id).app.as_str()).is_up();
+    steps.extend(acts(context, triggers(&id, app.as_ref(), wish, up), args, wish));
     let tense = if args.dry.dry_run { Tense::Would } else { Tense::Did };
     for step in &steps {
         if tense == Tense::Did {
@@ -166,34 +168,30 @@ fn unlinks(context: &Context, id: &AppId, wish: Wish) -> Result<Vec<Step>> {
 }
 
 /// What systemd has to do: read the units, and start or stop what `--now` means.
-fn acts(context: &Context, id: &AppId, app: Option<&App>, args: &Enable, wish: Wish) -> Vec<Step> {
+fn acts(context: &Context, units: Vec<String>, args: &Enable, wish: Wish) -> Vec<Step> {
     let mut steps = Vec::new();
     if context.systemd.is_some() {
         steps.push(Step::Systemctl(vec!["daemon-reload".into()]));
     }
-    if args.now {
+    if args.now && !units.is_empty() {
         let verb = if wish == Wish::Start { "start" } else { "stop" };
-        let units = triggers(id, app, wish);
         steps.push(Step::Systemctl(std::iter::once(verb.to_owned()).chain(units).collect()));
     }
     steps
 }
 
 /// What starts an app: its socket and its timer if it has them, else itself. A stop stops the app as well.
-fn triggers(id: &AppId, app: Option<&App>, wish: Wish) -> Vec<String> {
+/// A socket cannot be started while its service is up, and need not be: it is there from the next start on.
+fn triggers(id: &AppId, app: Option<&App>, wish: Wish, up: bool) -> Vec<String> {
     let names = Names::new(id);
-    let service = app.map(|app| &app.service);
-    let mut units = Vec::new();
-    if service.is_some_and(|service| !service.listen.is_empty()) {
-        units.push(names.socket.to_string());
-    }
-    if service.is_some_and(|service| !service.schedule.is_empty()) {
-        units.push(names.timer.to_string());
-    }
-    if units.is_empty() || wish == Wish::Leave {
-        units.push(names.app.to_string());
-    }
-    units
+    let (socket, timer) =
+        app.map_or((false, false), |app| (!app.service.listen.is_empty(), !app.service.schedule.is_empty()));
+    let wanted = [
+        (socket && !(up && wish == Wish::Start), &names.socket),
+        (timer, &names.timer),
+        (wish == Wish::Leave || !(socket || timer), &names.app),
+    ];
+    wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, unit)| unit.to_string()).collect()
 }
 
 impl Step {

@@ -76,7 +76,6 @@ impl Row {
         let (shown, style) = match (self.configuration, state) {
             ("broken", None | Some("inactive" | "failed")) => ("broken", Style::Bad),
             ("masked", None | Some("inactive")) => ("masked", Style::Faint),
-            (_, Some("listening" | "waiting")) => (state.unwrap_or_default(), Style::Good),
             (_, state) => (state.unwrap_or("-"), style),
         };
         vec![

@@ -10,7 +10,6 @@ use super::context::{Context, unit_patterns};
 use super::diff;
 use super::fault::fault;
 use super::show::States;
-use super::unit_files::units_of;
 use crate::host::terminal::{Colour, complain, print};
 use crate::plan::Names;
 use crate::sysexits::Exit;
@@ -29,7 +28,8 @@ pub(super) fn run(context: &Context, args: &Reload) -> Result<ExitCode> {
     let changes = diff::pending(context)?;
     let obstacles = obstacles(context, &changes)?;
     if !obstacles.is_empty() && !args.force {
-        return Err(refusal(&obstacles));
+        let advice = "stop what is named, or mend its file; --force reloads all the same";
+        return Err(refusal(&obstacles, advice));
     }
     print(&format!("{}\n", diff::summary(&changes)))?;
     if args.dry.dry_run {
@@ -51,9 +51,8 @@ pub(super) fn obstacles(context: &Context, changes: &[Change]) -> Result<Vec<Str
     Ok(found)
 }
 
-pub(super) fn refusal(obstacles: &[String]) -> anyhow::Error {
+pub(super) fn refusal(obstacles: &[String], advice: &str) -> anyhow::Error {
     let list: String = obstacles.iter().map(|obstacle| format!("\n  {obstacle}")).collect();
-    let advice = "stop what is named, or mend its file; --force reloads all the same";
     fault(Exit::Failure, format!("not reloaded, because of what is up:{list}\n{advice}"))
 }
 
@@ -73,7 +72,8 @@ fn of_app(view: &View, states: &States) -> Option<String> {
         Standing::Gone => "its file is gone".into(),
     };
     let names = Names::new(&view.id);
-    let up = units_of(&names).into_iter().find(|unit| states.of(unit.as_str()).is_up())?;
+    // Its mounts go by themselves once nobody needs them, and are kept as they are until then.
+    let up = [&names.app, &names.socket, &names.timer].into_iter().find(|unit| states.of(unit.as_str()).stays_up())?;
     Some(format!("{up} is {}, and {why}", states.of(up.as_str()).active()))
 }
 
@@ -81,7 +81,7 @@ fn of_app(view: &View, states: &States) -> Option<String> {
 fn of_unit(change: &Change, states: &States) -> Option<String> {
     let unit = change.removed_unit()?;
     let state = states.of(unit);
-    state.is_up().then(|| format!("{unit} is {}, and no app has it any more", state.active()))
+    state.stays_up().then(|| format!("{unit} is {}, and no app has it any more", state.active()))
 }
 
 #[cfg(test)]
@@ -96,15 +96,17 @@ mod tests {
 
     #[test]
     fn only_what_is_up_stands_in_the_way() {
-        let up = States::parse("Id=run-veneer-apps-a-image.mount\nActiveState=active\n");
+        let up = States::parse("Id=app-a.socket\nActiveState=active\n");
         let down = States::parse("Id=app@a.service\nActiveState=failed\n");
         for standing in [Standing::Broken, Standing::Masked, Standing::Gone] {
             assert!(of_app(&view(standing), &up).is_some(), "{standing:?}");
             assert_eq!(of_app(&view(standing), &down), None, "{standing:?}");
         }
         assert_eq!(of_app(&view(Standing::Good), &up), None);
+        let going = States::parse("Id=app@a.service\nActiveState=deactivating\n");
+        assert_eq!(of_app(&view(Standing::Gone), &going), None);
         let masked = of_app(&view(Standing::Masked), &up);
-        let wanted = "run-veneer-apps-a-image.mount is active, and it is masked by /etc/veneer/apps.d/a.toml";
+        let wanted = "app-a.socket is active, and it is masked by /etc/veneer/apps.d/a.toml";
         assert_eq!(masked.as_deref(), Some(wanted));
     }
 }

@@ -47,6 +47,11 @@ impl UnitState {
         !matches!(self.active(), "inactive" | "failed")
     }
 
+    /// Whether it is up and stays so, unless somebody stops it.
+    pub fn stays_up(&self) -> bool {
+        self.is_up() && self.active() != "deactivating"
+    }
+
     /// When its state last changed, in seconds since the epoch.
     pub fn since(&self) -> Option<u64> {
         self.time("StateChangeTimestamp")

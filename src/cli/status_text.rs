@@ -107,7 +107,9 @@ fn lines(status: &Status, now: u64) -> Vec<Line> {
         }
         (None, None) => {}
     }
-    if status.units.iter().any(|unit| unit.state.get("NeedDaemonReload") == "yes") {
+    // Of a file that is gone systemd says so for ever.
+    let there = status.configuration != Some("gone");
+    if there && status.units.iter().any(|unit| unit.state.get("NeedDaemonReload") == "yes") {
         let told = "systemd has not read its files since they changed: veneer reload";
         lines.push(("Reload", told.to_owned(), Style::Warning));
     }

@@ -45,7 +45,8 @@ impl Style {
 /// The dot before a unit, by its `ActiveState` (systemctl(1), "status").
 pub fn dot(active_state: &str) -> (&'static str, Style) {
     match active_state {
-        "active" => ("●", Style::Good),
+        // The last two are ours: a socket or a timer is up in the place of its service.
+        "active" | "listening" | "waiting" => ("●", Style::Good),
         "reloading" | "refreshing" => ("↻", Style::Good),
         "activating" | "deactivating" => ("●", Style::Warning),
         "failed" => ("×", Style::Bad),
