@@ -33,7 +33,9 @@ fn check(root: &RootHash, signature: &Pkcs7, known: Vec<X509>) -> Result<(), Err
 }
 
 fn reason(errors: &ErrorStack) -> String {
-    match errors.errors().first().and_then(openssl::error::Error::reason) {
+    // The library tells what went wrong from the inside out: PKCS#7's own word comes last.
+    let reasons: Vec<&str> = errors.errors().iter().filter_map(openssl::error::Error::reason).collect();
+    match reasons.last().copied() {
         Some("signer certificate not found") => "was made by none of the certificates in verity.d".into(),
         Some("digest failure" | "signature failure") => "does not sign this root hash".into(),
         Some(other) => format!("is not valid: {other}"),
@@ -45,6 +47,7 @@ fn reason(errors: &ErrorStack) -> String {
 mod tests {
     use super::*;
     use openssl::asn1::Asn1Time;
+    use openssl::bn::BigNum;
     use openssl::hash::MessageDigest;
     use openssl::pkey::{PKey, Private};
     use openssl::rsa::Rsa;
@@ -55,10 +58,13 @@ mod tests {
     }
 
     /// A signer whose certificate has long expired: verity.d's certificates are trusted as they are.
-    fn signer() -> Signer {
+    fn signer(serial: u32) -> Signer {
         let key = PKey::from_rsa(Rsa::generate(2048).expect("key")).expect("key");
         let mut builder = X509::builder().expect("builder");
         builder.set_pubkey(&key).expect("public key");
+        // A signature names its signer by issuer and serial number.
+        let number = BigNum::from_u32(serial).and_then(|number| number.to_asn1_integer()).expect("number");
+        builder.set_serial_number(&number).expect("serial");
         builder.set_not_before(&Asn1Time::from_unix(0).expect("time")).expect("begin");
         builder.set_not_after(&Asn1Time::from_unix(86400).expect("time")).expect("end");
         builder.sign(&key, MessageDigest::sha256()).expect("signed");
@@ -84,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_signature_counts_for_its_root_hash_and_signer_only() {
-        let (ours, other) = (signer(), signer());
+        let (ours, other) = (signer(1), signer(2));
         let good = ours.sign(root("a").as_str().as_bytes());
         let known = [b"no certificate".to_vec(), other.pem(), ours.pem()];
         assert_eq!(verify(&root("a"), &good, &known), Ok(()));

@@ -1,58 +1,107 @@
 //! Prepares, gives away and clears the writable layer of one app; run by its units, or by an admin.
-//! It decides nothing here: the words are checked, the work is done in `host::overlay_dirs`.
+//! It decides nothing here: the words are checked, the work is done in `host::overlay_dirs` and `host::overlay_data`.
 //! The command lines are those of docs/verity.md.
 
 use std::process::ExitCode;
 use veneer::host::journal::{Caller, Entry, Journal, Weight};
+use veneer::host::overlay_data::{self, Clearing};
 use veneer::host::overlay_dirs;
 use veneer::message;
 use veneer::name::{AppId, UserName};
 use veneer::path::AbsPath;
 use veneer::sysexits::Exit;
+use veneer::verity::Run;
 use veneer::verity::spec::Words;
 
 const USAGE: &str = "usage: veneer-overlay prepare ID --upper DIR [--dry-run]
-       veneer-overlay own ID --user NAME PATH…";
+       veneer-overlay own ID --user NAME PATH…
+       veneer-overlay reset ID [--dry-run]
+       veneer-overlay remove ID [--dry-run]";
+
+/// A command line, read.
+struct Typed {
+    id: AppId,
+    paths: Vec<AbsPath>,
+    upper: Option<AbsPath>,
+    user: Option<UserName>,
+    run: Run,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    run(&arguments)
-        .unwrap_or_else(|said| {
-            eprintln!("veneer-overlay: {said}");
-            Exit::Usage
-        })
-        .into()
+    let exit = run(&arguments).unwrap_or_else(|said| {
+        eprintln!("veneer-overlay: {said}");
+        Exit::Usage
+    });
+    exit.into()
 }
 
 fn run(arguments: &[String]) -> Result<Exit, String> {
     let (verb, rest) = arguments.split_first().ok_or(USAGE)?;
+    let typed = read(rest)?;
+    let id = &typed.id;
+    let result = match (verb.as_str(), &typed.upper, &typed.user, typed.paths.as_slice()) {
+        ("prepare", Some(upper), None, []) => prepare(upper, typed.run),
+        ("own", None, Some(user), paths @ [_, ..]) => overlay_dirs::own(id, user, paths),
+        ("reset", None, None, []) => clear(id, Clearing::Reset, typed.run),
+        ("remove", None, None, []) => clear(id, Clearing::Remove, typed.run),
+        _ => return Err(USAGE.to_owned()),
+    };
+    Ok(result.map_or_else(|error| failed(id, verb, &error), |()| Exit::Success))
+}
+
+fn read(rest: &[String]) -> Result<Typed, String> {
     let mut words = Words::new(rest);
     let (id, paths) = words.positional.split_first().ok_or(USAGE)?;
-    let id = AppId::parse(id)?;
     let paths = paths.iter().map(|path| AbsPath::parse(path)).collect::<Result<Vec<_>, _>>()?;
-    let (mut upper, mut user, mut dry) = (None, None, false);
+    let mut typed = Typed { id: AppId::parse(id)?, paths, upper: None, user: None, run: Run::Really };
     while let Some((option, value)) = words.next_option() {
         match option.as_str() {
-            "--upper" => upper = Some(AbsPath::parse(&value?)?),
-            "--user" => user = Some(UserName::parse(&value?)?),
-            "--dry-run" => dry = true,
+            "--upper" => typed.upper = Some(AbsPath::parse(&value?)?),
+            "--user" => typed.user = Some(UserName::parse(&value?)?),
+            "--dry-run" => typed.run = Run::Dry,
             _ => return Err(USAGE.to_owned()),
         }
     }
-    let result = match (verb.as_str(), upper, user) {
-        ("prepare", Some(upper), None) if paths.is_empty() && dry => {
-            eprintln!("make the directories {upper}/upper and {upper}/work");
-            Ok(())
-        }
-        ("prepare", Some(upper), None) if paths.is_empty() => overlay_dirs::prepare(&upper),
-        ("own", None, Some(user)) => overlay_dirs::own(&id, &user, &paths),
-        _ => return Err(USAGE.to_owned()),
+    Ok(typed)
+}
+
+fn prepare(upper: &AbsPath, run: Run) -> anyhow::Result<()> {
+    match run {
+        Run::Really => overlay_dirs::prepare(upper),
+        Run::Dry => show(&[format!("make the directories {upper}/upper and {upper}/work")]),
+    }
+}
+
+fn clear(id: &AppId, clearing: Clearing, run: Run) -> anyhow::Result<()> {
+    if run == Run::Dry {
+        let planned = overlay_data::plan(id)?;
+        return show(&planned.iter().map(|path| format!("delete {path}")).collect::<Vec<_>>());
+    }
+    let text = match overlay_data::clear(id, clearing)? {
+        true => format!("{id}: what it wrote was removed"),
+        false => format!("{id}: it has written nothing"),
     };
-    Ok(result.map_or_else(|error| failed(&id, verb, &error), |()| Exit::Success))
+    Entry::about(Weight::Info, message::OVERLAY_REMOVED, id).say(&journal(), &text);
+    Ok(())
+}
+
+#[allow(clippy::print_stdout, clippy::unnecessary_wraps, reason = "a dry run is for standard output")]
+fn show(steps: &[String]) -> anyhow::Result<()> {
+    steps.iter().for_each(|step| println!("{step}"));
+    Ok(())
 }
 
 fn failed(id: &AppId, verb: &str, error: &anyhow::Error) -> Exit {
-    let journal = Journal::open("veneer-overlay", Caller::Environment);
-    Entry::about(Weight::Error, message::OVERLAY_FAILED, id).say(&journal, &format!("{verb} {id}: {error:#}"));
+    let act = match verb {
+        "prepare" => "preparing the writable layer of",
+        "own" => "giving directories to the user of",
+        _ => "removing what was written by",
+    };
+    Entry::about(Weight::Error, message::OVERLAY_FAILED, id).say(&journal(), &format!("{act} {id}: {error:#}"));
     Exit::Failure
+}
+
+fn journal() -> Journal {
+    Journal::open("veneer-overlay", Caller::Environment)
 }

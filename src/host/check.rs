@@ -10,12 +10,10 @@ use crate::name::AppId;
 use crate::sysexits::Exit;
 use crate::verity::stale::{self, Stale};
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::{SigSet, Signal};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
-
-/// How long systemd may take to end us, once it is asked to set up the chain anew.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Compares, and says in the journal what it found; how it ends decides about the start.
 pub fn run(id: &AppId, chain: Option<&str>, journal: &Journal) -> Exit {
@@ -41,10 +39,12 @@ fn check(id: &AppId, chain: Option<&str>, journal: &Journal) -> Result<()> {
     }
     let text = format!("{id}: {stale} since it was mounted: setting its mounts up again");
     Entry::about(Weight::Warning, message::REPLACED, id).image(image_of(&mark)).say(journal, &text);
+    // systemd ends us with SIGTERM when it comes to our unit; that is the end it should have, not a failure.
+    let ending = SigSet::from_iter([Signal::SIGTERM]);
+    ending.thread_block().context("waiting for SIGTERM")?;
     restart(id)?;
-    // systemd ends us with SIGTERM when it comes to our unit.
-    std::thread::sleep(PATIENCE);
-    bail!("systemd did not set the mounts up again")
+    // No longer than TimeoutStartSec= of the app's unit: then systemd ends us just so.
+    ending.wait().map(drop).context("waiting for SIGTERM")
 }
 
 /// Whether the change came after the set-up: if not, setting up again would find the same, for ever.
@@ -66,7 +66,8 @@ fn restart(id: &AppId) -> Result<()> {
         .stdin(Stdio::null())
         .output()
         .context("running systemctl")?;
-    if !out.status.success() {
+    // It is in our unit, so SIGTERM may reach it as well: after it has asked.
+    if !out.status.success() && out.status.signal().is_none() {
         bail!("systemctl restart {anchor}: {}", String::from_utf8_lossy(&out.stderr).trim());
     }
     Ok(())

@@ -24,6 +24,7 @@ pub mod loop_device;
 pub mod mark_store;
 pub mod mounts;
 pub mod notify;
+pub mod overlay_data;
 pub mod overlay_dirs;
 pub mod points;
 pub mod probe;

@@ -12,6 +12,12 @@ pub fn at_or_below(directory: &str) -> Result<Vec<String>> {
     Ok(select(&String::from_utf8_lossy(&table), directory))
 }
 
+/// Whether an overlay of this namespace writes into this directory.
+pub fn is_upper(directory: &str) -> Result<bool> {
+    let table = std::fs::read("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?;
+    Ok(writes_into(&String::from_utf8_lossy(&table), directory))
+}
+
 /// Takes a mount off, whoever is in it; true if there was one.
 pub fn take_off(path: &str) -> Result<bool> {
     match rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
@@ -19,6 +25,14 @@ pub fn take_off(path: &str) -> Result<bool> {
         Err(Errno::INVAL | Errno::NOENT) => Ok(false),
         Err(error) => Err(error).with_context(|| format!("unmounting {path}")),
     }
+}
+
+fn writes_into(table: &str, directory: &str) -> bool {
+    let option = format!("upperdir={directory}");
+    table
+        .lines()
+        .filter_map(|line| line.split(' ').next_back())
+        .any(|options| options.split(',').any(|one| one == option))
 }
 
 fn select(table: &str, directory: &str) -> Vec<String> {
@@ -60,6 +74,8 @@ mod tests {
             32 22 0:8 / /run/veneer/apps/a/root\\040x\\134 rw - overlay x rw\n";
         assert_eq!(select(table, "/run/veneer/apps/a"), ["/run/veneer/apps/a/root x\\", "/run/veneer/apps/a/image"]);
         assert!(select(table, "/run/veneer/apps/c").is_empty());
+        let overlay = "9 1 0:9 / /m rw - overlay overlay rw,lowerdir=/l,upperdir=/o/a/upper,workdir=/o/a/work\n";
+        assert!(writes_into(overlay, "/o/a/upper") && !writes_into(overlay, "/o/a/up"));
         assert_eq!(unescape("a\\0"), "a\\0");
     }
 }
