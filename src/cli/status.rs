@@ -108,20 +108,23 @@ impl World<'_> {
         let part = parts.into_iter().find(|(name, ..)| name.as_str() == unit);
         let (part, place) = part.map_or((Part::Service, None), |(_, part, place)| (part, place));
         let mount = place.and_then(|place| self.mounts.as_ref()?.get(&place).cloned());
-        let dm_name = if part == Part::Verity { mark.and_then(|mark| self.device(mark)) } else { None };
-        UnitStatus { unit: unit.to_owned(), part, state: self.states.of(unit).clone(), mount, dm_name }
+        let device = mark.filter(|_| part == Part::Verity).map(|mark| self.device(mark));
+        UnitStatus { unit: unit.to_owned(), part, state: self.states.of(unit).clone(), mount, device }
     }
 
-    /// The device of a live image, by the name that the kernel has for it now.
-    fn device(&self, mark: &LiveMark) -> Option<String> {
-        let LiveSource::Image(image) = &mark.source else { return None };
-        let number = image.device.strip_prefix("/dev/")?;
+    /// The device of a live image, by the name that the kernel has for it now; or why there is none.
+    fn device(&self, mark: &LiveMark) -> String {
+        let image = match &mark.source {
+            LiveSource::Directory(_) => return "the directory is there".into(),
+            LiveSource::Fallback { .. } => return "no image, so no device".into(),
+            LiveSource::Image(image) => image,
+        };
+        let number = image.device.strip_prefix("/dev/").unwrap_or(&image.device);
         let path = self.context.at(&format!("/sys/block/{number}/dm/name"));
-        let name = below_root::read(&path).ok().flatten();
-        Some(match name.as_deref().map(str::trim_end) {
-            Some(name) => format!("{number} ({name})"),
-            None => number.to_owned(),
-        })
+        match below_root::read(&path).ok().flatten() {
+            Some(name) => format!("device {number} ({})", name.trim_end()),
+            None => format!("device {number}"),
+        }
     }
 
     /// What units that failed said last, but for Problems that are shown anyway.

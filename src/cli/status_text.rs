@@ -40,8 +40,8 @@ pub(super) struct UnitStatus {
     pub(super) state: UnitState,
     /// What is mounted at its place, if it is a mount.
     pub(super) mount: Option<Mount>,
-    /// The device-mapper's name for its device, if it has one.
-    pub(super) dm_name: Option<String>,
+    /// What it opened, if it opens images.
+    pub(super) device: Option<String>,
 }
 
 /// What a unit is for.
@@ -203,7 +203,7 @@ fn active(unit: &UnitStatus) -> String {
             let more = [pid, memory, restarts].into_iter().flatten().collect::<String>();
             format!("{}{more}", state.get("SubState"))
         }
-        (Part::Verity, None) => unit.dm_name.as_ref().map_or("no device".into(), |name| format!("device {name}")),
+        (Part::Verity, None) => unit.device.clone().unwrap_or_else(|| state.get("SubState").to_owned()),
         (Part::Socket, None) => listening(state.get("Listen")),
         (Part::Timer, None) => match state.time("NextElapseUSecRealtime") {
             None => state.get("SubState").to_owned(),
@@ -235,7 +235,7 @@ mod tests {
     fn unit(unit: &str, part: Part, properties: &str) -> UnitStatus {
         let states = States::parse(&format!("Id={unit}\n{properties}"));
         let state = states.of(unit).clone();
-        UnitStatus { unit: unit.into(), part, state, mount: None, dm_name: None }
+        UnitStatus { unit: unit.into(), part, state, mount: None, device: None }
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
         let mut image = unit("image.mount", Part::Image, "ActiveState=active\n");
         image.mount = Some(Mount { kind: "erofs".into(), source: "/dev/dm-0".into(), access: "ro" });
         let mut verity = unit("verity", Part::Verity, "ActiveState=active\n");
-        verity.dm_name = Some("veneer-a-1".into());
+        verity.device = Some("device dm-0 (veneer-a-1)".into());
         let service = "ActiveState=active\nSubState=running\nMainPID=7\nStateChangeTimestamp=@60\n";
         let status = Status {
             id: "a".into(),
@@ -264,7 +264,7 @@ Configuration: /etc/veneer/apps.d/a.toml
         Stale: /a.raw has changed: systemctl stop app@a, then start
              ● app@a.service  running, PID 7
              └─● image.mount  erofs, ro, from /dev/dm-0
-               └─● verity  device veneer-a-1
+               └─● verity  device dm-0 (veneer-a-1)
 ";
         assert_eq!(render(&status, 120, Colour::Off), wanted);
     }
