@@ -9,6 +9,7 @@ use super::report::Report;
 use crate::app::{Image, Overlay, OverlayMode, Service, State, User};
 use crate::path::AbsPath;
 use crate::size::Size;
+use crate::unit::Layer;
 
 /// Every mode, in the order they are offered.
 const MODES: [&str; 3] = ["none", "volatile", "persistent"];
@@ -61,9 +62,7 @@ fn layers(field: Field<'_, '_>, report: &mut Report) -> Vec<AbsPath> {
 
 fn layer(text: &str) -> Result<AbsPath, String> {
     let path = foreign_path(text)?;
-    if let Some(odd) = path.as_str().chars().find(|c| matches!(c, ',' | '"')) {
-        return Err(format!("a layer's path cannot have {odd:?}: mount options have no way to write it"));
-    }
+    let path = AbsPath::from(Layer::parse(path.as_str())?);
     if path.is_root() {
         return Err("a layer cannot be the host's own root".into());
     }

@@ -107,7 +107,7 @@ fn bound_to(app: &App, name: &UnitName) -> Unit {
 
 fn mount(unit: &mut Unit, what: &str, place: &str, kind: &'static str) {
     unit.section("Mount");
-    unit.set("What", Value::Path(what));
+    unit.set("What", Value::What(what));
     unit.set("Where", Value::Path(place));
     unit.set("Type", Value::Word(kind));
 }

@@ -10,4 +10,4 @@ mod value;
 pub use name::UnitName;
 pub use set::{Content, DROP_IN, Duplicate, UnitSet};
 pub use text::{Unit, Value};
-pub use value::{Arg, CredentialName, Directive, EnvVar, Text};
+pub use value::{Arg, CredentialName, Directive, EnvVar, Layer, Text};

@@ -47,8 +47,11 @@ pub enum Value<'a> {
         /// Its file.
         file: &'a AbsPath,
     },
+    /// The source of a mount. It becomes an argument of mount(8), and systemd expands those: `%` and `$` doubled.
+    What(&'a str),
     /// Options of an overlay mount: general ones, the read-only layers, topmost first, and the directory that holds
-    /// `upper` and `work`. In layers `\` and `:` are escaped (overlayfs.rst); `,` was refused at the border.
+    /// `upper` and `work`. In layers `:` is escaped (overlayfs.rst), `%` and `$` doubled; what has no spelling that
+    /// every systemd reads, `Layer` has refused.
     Overlay {
         /// Options that stand before the layers.
         options: &'a [String],
@@ -57,7 +60,7 @@ pub enum Value<'a> {
         /// The writable side; none for a read-only overlay.
         upper: Option<&'a str>,
     },
-    /// Mount options, joined by commas, never quoted, `%` doubled.
+    /// Mount options, joined by commas, never quoted, `%` and `$` doubled.
     Options(&'a [String]),
 }
 
@@ -144,6 +147,7 @@ fn push_value(out: &mut String, value: Value<'_>) {
             out.push(':');
             push_raw(out, file.as_str());
         }
+        Value::What(path) => push_source(out, path),
         Value::Options(options) => push_options(out, options),
         Value::Overlay { options, lower, upper } => {
             push_options(out, options);
@@ -155,7 +159,7 @@ fn push_value(out: &mut String, value: Value<'_>) {
                 out.push(',');
                 out.push_str(option);
                 out.push('=');
-                push_raw(out, side);
+                push_source(out, side);
                 out.push_str(if option == "upperdir" { "/upper" } else { "/work" });
             }
         }
@@ -167,16 +171,26 @@ fn push_options(out: &mut String, options: &[String]) {
         if at > 0 {
             out.push(',');
         }
-        push_raw(out, option);
+        push_source(out, option);
     }
 }
 
 fn push_layer(out: &mut String, layer: &str) {
-    for c in layer.chars() {
-        if matches!(c, '\\' | ':') {
-            out.push('\\');
+    for (at, part) in layer.split(':').enumerate() {
+        if at > 0 {
+            out.push_str("\\:");
         }
-        push_raw(out, c.encode_utf8(&mut [0; 4]));
+        push_source(out, part);
+    }
+}
+
+/// An argument of mount(8): without quotes, but systemd expands `${…}` in it as in any command it runs.
+fn push_source(out: &mut String, text: &str) {
+    for (at, part) in text.split('$').enumerate() {
+        if at > 0 {
+            out.push_str("$$");
+        }
+        push_raw(out, part);
     }
 }
 

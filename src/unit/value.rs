@@ -2,7 +2,7 @@
 //! They hold what was meant, not how it is written: escaping happens when a unit is printed (`text`).
 //! What a setting cannot carry is refused here, with the reason (systemd.syntax(7), systemd.exec(5)).
 
-use crate::path::is_noncharacter;
+use crate::path::{AbsPath, is_noncharacter};
 
 /// One line of text for settings that are never quoted (`Description=`, `OnCalendar=`, `ListenStream=`, …).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Arg {
 
     /// Checks a program: an absolute path without what systemd would expand or take for a prefix.
     pub fn program(text: &str) -> Result<Self, String> {
-        let path = crate::path::AbsPath::parse(text)?;
+        let path = AbsPath::parse(text)?;
         if path.is_root() || text.ends_with('/') {
             return Err(format!("{text:?} is a directory, not a program"));
         }
@@ -113,6 +113,33 @@ impl CredentialName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A directory as it can stand in an overlay's `lowerdir=`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Layer(AbsPath);
+
+impl Layer {
+    /// Checks a path: mount(8) cuts options at `,` and takes `"` for its own; a backslash is halved by systemd up to
+    /// 257 (`fstab_filter_options`) and not by 262, so no spelling of it is right for both. The error is a sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let path = AbsPath::parse(text)?;
+        match path.as_str().chars().find(|c| matches!(c, ',' | '"' | '\\')) {
+            Some(odd) => Err(format!("a layer's path cannot have {odd:?}: mount options have no way to write it")),
+            None => Ok(Self(path)),
+        }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &AbsPath {
+        &self.0
+    }
+}
+
+impl From<Layer> for AbsPath {
+    fn from(layer: Layer) -> Self {
+        layer.0
     }
 }
 

@@ -5,7 +5,10 @@
 // A test, though not one that cargo runs: a panic is a failure.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod argv;
 mod bus;
+mod layers;
+mod names;
 mod report;
 mod settings;
 mod wild;
@@ -35,6 +38,11 @@ fn options() -> Options {
 }
 
 fn main() {
+    if let [_, verb, file, ..] = &std::env::args().collect::<Vec<_>>()[..]
+        && verb == "dump"
+    {
+        return argv::dump(file).expect("a place to write to");
+    }
     let options = options();
     let mut bus = Bus::open().expect("systemd's own socket");
     let mut report = Report::default();
@@ -43,6 +51,20 @@ fn main() {
     if wanted("settings") {
         settings::prove(&mut bus, &mut report, &mut wild, options.units).expect("settings");
         report.part("settings", options.units);
+    }
+    if wanted("names") {
+        names::prove(&mut bus, &mut report, &mut wild, options.units).expect("names");
+        report.part("names", options.units);
+    }
+    // These start something for each, and so are fewer.
+    let fewer = options.units.div_ceil(5);
+    if wanted("argv") {
+        argv::prove(&mut bus, &mut report, &mut wild, fewer).expect("argv");
+        report.part("argv", fewer);
+    }
+    if wanted("layers") {
+        layers::prove(&mut bus, &mut report, &mut wild, fewer).expect("layers");
+        report.part("layers", fewer);
     }
     if report.faults() > 0 {
         println!("{} wrong, seed {}", report.faults(), options.seed);

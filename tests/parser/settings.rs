@@ -289,7 +289,10 @@ fn mount(wild: &mut Wild, report: &mut Report, source: &AbsPath) -> Option<Case>
         case.want("Description", Data::text(place.as_str()));
     }
     case.unit.section("Mount");
-    case.path("What", &what);
+    case.unit.set("What", Value::What(what.as_str()));
+    // Like a command's: what is shown is before the `$` is looked at.
+    case.want("What", Data::text(what.as_str().replace('$', "$$")));
+    case.paths.insert(what.to_string());
     case.path("Where", &place);
     case.unit.set("Type", Value::Word("none"));
     let options: Vec<String> = (0..1 + wild.below(3))
@@ -298,7 +301,7 @@ fn mount(wild: &mut Wild, report: &mut Report, source: &AbsPath) -> Option<Case>
         .collect();
     let options = if options.is_empty() { vec!["ro".to_owned()] } else { options };
     case.unit.set("Options", Value::Options(&options));
-    case.want("Options", Data::text(options.join(",")));
+    case.want("Options", Data::text(options.join(",").replace('$', "$$")));
     Some(case)
 }
 

@@ -1,17 +1,17 @@
 # What it shows: read-only layers lie over the image, the topmost first, also at odd paths.
 
 image site
-mkdir -p '/srv/a:b' '/srv/c d%e\f' /srv/low/srv/www
-mkdir -p '/srv/a:b/srv/www' '/srv/c d%e\f/srv/www'
+mkdir -p '/srv/a:b' '/srv/c d%e${f}' /srv/low/srv/www
+mkdir -p '/srv/a:b/srv/www' '/srv/c d%e${f}/srv/www'
 echo top >'/srv/a:b/srv/www/one'
-echo middle >'/srv/c d%e\f/srv/www/one'
-echo middle >'/srv/c d%e\f/srv/www/two'
+echo middle >'/srv/c d%e${f}/srv/www/one'
+echo middle >'/srv/c d%e${f}/srv/www/two'
 echo low >/srv/low/srv/www/three
 app site <<'T'
 [image]
 file = "site"
 [overlay]
-layers = ["/srv/a:b", '/srv/c d%e\f', "/srv/low"]
+layers = ["/srv/a:b", '/srv/c d%e${f}', "/srv/low"]
 [service]
 type = "oneshot"
 exec = ["/bin/cat", "/srv/www/one", "/srv/www/two", "/srv/www/three", "/srv/www/index.html"]

@@ -1,0 +1,150 @@
+//! What the fuzz targets share: from an app's file to its units, and the proof that these say only what was asked.
+//! It knows systemd's syntax by itself (systemd.syntax(7)) and uses nothing of the unit writer to read its output.
+//! What may stand in a unit is listed here a second time, on purpose.
+
+mod model;
+
+use std::cell::OnceCell;
+use std::fmt::Write as _;
+use veneer::config::{AppText, ConfigText, File, Host, load_app};
+use veneer::plan;
+use veneer::unit::Content;
+
+/// Loads the text as the file of an app, plans it, and looks at every line of what came out.
+pub fn prove(text: &str) {
+    let file = File::new("/etc/veneer/apps.d/fuzzed-app.toml", text);
+    let Ok(alone) = AppText::alone(file) else { return };
+    with_host(|host| match load_app(&alone, host) {
+        Ok(loaded) => {
+            for problem in &loaded.warnings {
+                one_line(&problem.to_string());
+            }
+            let units = plan::units(&loaded.app).expect("one app's units have paths of their own");
+            for (path, content) in units.iter() {
+                match content {
+                    Content::File(text) => model::prove(path, text, &loaded.app),
+                    Content::Link(target) => one_line(target),
+                }
+            }
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty(), "refused without a reason");
+            for problem in &problems {
+                assert!(!problem.text.is_empty(), "refused without a reason");
+                one_line(&problem.to_string());
+            }
+        }
+    });
+}
+
+/// A Problem goes to kmsg, where a newline would begin a message of its own.
+fn one_line(text: &str) {
+    assert!(!text.contains(['\n', '\0']), "more than a line: {text:?}");
+}
+
+fn with_host(run: impl FnOnce(&Host<'_>)) {
+    thread_local! {
+        static HOST: OnceCell<Host<'static>> = const { OnceCell::new() };
+    }
+    HOST.with(|host| {
+        run(host.get_or_init(|| {
+            let text: &'static ConfigText = Box::leak(Box::default());
+            Host::load(text).0
+        }));
+    });
+}
+
+/// The keys that `file_of` fills, with how a value is written.
+const KEYS: [(&str, &str, Kind); 21] = [
+    ("app", "description", Kind::Text),
+    ("image", "file", Kind::Path),
+    ("image", "fallback", Kind::Path),
+    ("overlay", "layers", Kind::Paths),
+    ("overlay", "writable", Kind::Paths),
+    ("overlay", "mode", Kind::Mode),
+    ("service", "exec", Kind::Exec),
+    ("service", "user", Kind::Text),
+    ("service", "listen", Kind::Texts),
+    ("service", "schedule", Kind::Texts),
+    ("service", "after", Kind::Texts),
+    ("service", "requires", Kind::Texts),
+    ("service", "environment", Kind::Table("A_1")),
+    ("service", "environment", Kind::Table("B")),
+    ("service", "credentials", Kind::Files),
+    ("service", "bind", Kind::Bind),
+    ("service.directives", "MemoryMax", Kind::Text),
+    ("service.directives", "SyslogIdentifier", Kind::Text),
+    ("service.directives", "StandardInputText", Kind::Text),
+    ("service.directives", "ReadWritePaths", Kind::Text),
+    ("service.directives", "TimeoutStopSec", Kind::Text),
+];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Text,
+    Texts,
+    Path,
+    Paths,
+    Mode,
+    Exec,
+    Table(&'static str),
+    Files,
+    Bind,
+}
+
+/// A well-formed file in which the bits of `choice` say which keys there are, and `pieces` are their values.
+pub fn file_of<'a>(choice: &[u8], mut pieces: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    let mut table = "";
+    let mut next = || pieces.next().unwrap_or_default();
+    let wanted = |at: usize| choice.get(at / 6).is_none_or(|byte| byte >> (at % 6) & 1 == 1);
+    let kept: Vec<_> = KEYS.iter().enumerate().filter(|(at, _)| matches!(at, 1 | 6) || wanted(*at)).collect();
+    for (_, (in_table, key, kind)) in kept {
+        if *in_table != table {
+            table = in_table;
+            let _ = writeln!(text, "[{table}]");
+        }
+        match kind {
+            Kind::Table(name) => line(&mut text, &format!("{key}.{name}"), &quoted(next())),
+            Kind::Text => line(&mut text, key, &quoted(next())),
+            Kind::Texts => line(&mut text, key, &format!("[{}, {}]", quoted(next()), quoted(next()))),
+            Kind::Path => line(&mut text, key, &path(next())),
+            Kind::Paths => line(&mut text, key, &format!("[{}, {}]", path(next()), path(next()))),
+            Kind::Mode => line(&mut text, key, if next().len() % 2 == 0 { "\"volatile\"" } else { "\"persistent\"" }),
+            Kind::Exec => {
+                let words = [path(next()), quoted(next()), quoted(next()), quoted(next())];
+                line(&mut text, key, &format!("[{}]", words.join(", ")));
+            }
+            Kind::Files => line(&mut text, key, &format!("{{ {} = {} }}", quoted(next()), path(next()))),
+            Kind::Bind => {
+                let (source, target) = (path(next()), path(next()));
+                line(&mut text, key, &format!("[{{ source = {source}, target = {target} }}]"));
+            }
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, key: &str, value: &str) {
+    let _ = writeln!(text, "{key} = {value}");
+}
+
+fn path(text: &str) -> String {
+    quoted(&format!("/{text}"))
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
