@@ -13,9 +13,11 @@ use super::status_text::{Part, Status, UnitStatus, render};
 use super::unit_files::present;
 use crate::host::below_root;
 use crate::host::clock::now;
+use crate::host::device_mapper::DeviceMapper;
 use crate::host::terminal::print;
 use crate::layout::GENERATOR_DIR;
 use crate::live::{LiveMark, LiveSource};
+use crate::message;
 use crate::plan::Names;
 use crate::problem::Problem;
 use anyhow::Result;
@@ -25,6 +27,8 @@ use std::process::ExitCode;
 
 /// Lines of a failed unit's journal.
 const LINES: usize = 5;
+/// What a dm-verity device says of itself once a block did not fit (drivers/md/dm-verity-target.c, `verity_status`).
+const CORRUPT: char = 'C';
 /// systemctl(1): "the unit is not active", as `systemctl status` ends.
 const NOT_ACTIVE: u8 = 3;
 
@@ -87,6 +91,7 @@ impl World<'_> {
             problems: view.problems.clone(),
             wanted: view.app.as_ref().map(|app| (source(app), trust(app))),
             stale: mark.as_ref().map(|mark| stale::of(self.context, view, mark)).unwrap_or_default(),
+            damage: mark.as_ref().map(|mark| self.damage(mark)).transpose()?.unwrap_or_default(),
             journal: self.journal(&units, &view.problems)?,
             mark,
             units,
@@ -127,6 +132,20 @@ impl World<'_> {
         }
     }
 
+    /// What the kernel found damaged while the app ran: the journal names the blocks, the device only says that.
+    fn damage(&self, mark: &LiveMark) -> Result<Vec<String>> {
+        let LiveSource::Image(image) = &mark.source else { return Ok(Vec::new()) };
+        let Some((systemd, name)) = self.context.systemd.zip(image.dm_name.as_ref()) else { return Ok(Vec::new()) };
+        let said = systemd.messages(message::CORRUPTED, &mark.id, mark.since, LINES)?;
+        let mut lines: Vec<String> = said.lines().map(str::to_owned).collect();
+        // Only root may ask the device; for others the journal has to do.
+        let state = DeviceMapper::open().and_then(|mapper| mapper.status(name)).unwrap_or_default();
+        if lines.is_empty() && state.starts_with(CORRUPT) {
+            lines.push(format!("the kernel found damaged blocks in {}", image.file.path));
+        }
+        Ok(lines)
+    }
+
     /// What units that failed said last, but for Problems that are shown anyway.
     fn journal(&self, units: &[UnitStatus], problems: &[Problem]) -> Result<Vec<(String, Vec<String>)>> {
         let mut journal = Vec::new();
@@ -165,6 +184,7 @@ struct Row<'a> {
     root_hash: Option<String>,
     device: Option<String>,
     stale: &'a [String],
+    damage: &'a [String],
     units: Vec<UnitRow<'a>>,
 }
 
@@ -210,6 +230,7 @@ impl<'a> From<&'a Status> for Row<'a> {
             root_hash: image.and_then(|image| image.shown.root_hash()).map(ToString::to_string),
             device: image.map(|image| image.device.clone()),
             stale: &status.stale,
+            damage: &status.damage,
             units: status.units.iter().map(unit).collect(),
         }
     }

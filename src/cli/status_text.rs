@@ -26,6 +26,8 @@ pub(super) struct Status {
     pub(super) wanted: Option<(String, &'static str)>,
     pub(super) mark: Option<LiveMark>,
     pub(super) stale: Vec<String>,
+    /// What the kernel found damaged.
+    pub(super) damage: Vec<String>,
     /// Its units, its service first.
     pub(super) units: Vec<UnitStatus>,
     /// The last errors of a unit that failed, by the unit's name.
@@ -107,6 +109,7 @@ fn lines(status: &Status, now: u64) -> Vec<Line> {
         }
         (None, None) => {}
     }
+    lines.extend(status.damage.iter().map(|damage| ("Damaged", damage.clone(), Style::Bad)));
     // Of a file that is gone systemd says so for ever.
     let there = status.configuration != Some("gone");
     if there && status.units.iter().any(|unit| unit.state.get("NeedDaemonReload") == "yes") {

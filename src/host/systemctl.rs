@@ -2,6 +2,8 @@
 //! It reads nothing into what they say: `cli::show` parses, the verbs decide.
 //! Options are those of systemctl(1) and journalctl(1) since version 252.
 
+use crate::message::MessageId;
+use crate::name::AppId;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -69,6 +71,14 @@ impl Systemctl {
         let mut words = vec!["--priority=warning", "--output=cat", "--quiet", "--no-pager", "--lines", &count];
         words.extend(since.as_deref());
         words.extend([&own, "+", &about, "_UID=0"]);
+        read("journalctl", &words)
+    }
+
+    /// The last messages of a kind about an app, since a time in microseconds.
+    pub fn messages(self, id: MessageId, app: &AppId, since: u64, lines: usize) -> Result<String> {
+        let (count, since) = (lines.to_string(), format!("--since=@{}.{:06}", since / 1_000_000, since % 1_000_000));
+        let fields = [format!("MESSAGE_ID={}", id.as_str()), format!("VENEER_APP={app}")];
+        let words = ["--output=cat", "--quiet", "--no-pager", "--lines", &count, &since, &fields[0], &fields[1]];
         read("journalctl", &words)
     }
 }
