@@ -2,7 +2,7 @@
 
 image static static
 for profile in strict default nonetwork trusted; do
-	for user in dynamic root nobody; do
+	for user in dynamic root daemon; do
 		app "s-$profile-$user" <<T
 [image]
 file = "static"
@@ -21,7 +21,7 @@ snapshot
 reload
 verify_units
 for profile in strict default nonetwork trusted; do
-	for user in dynamic root nobody; do
+	for user in dynamic root daemon; do
 		start "s-$profile-$user"
 		journal_has "app@s-$profile-$user" alive
 		stop "s-$profile-$user"
