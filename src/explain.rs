@@ -69,8 +69,15 @@ pub fn explain(config: &ConfigText, name: &str) -> Explanation {
             lines.push(line);
         }
     }
+    if lines.iter().any(|(_, line)| line.ends_with(DENIED)) {
+        let text = "this was asked without privileges, so it may not be all: veneer check says more";
+        lines.push((Priority::Warning, text.to_owned()));
+    }
     Explanation { message: message::BROKEN, lines, exit: Exit::Config }
 }
+
+/// How a file ends that only root may read (`host::config_files`); the generator is root, we are not.
+const DENIED: &str = "permission denied";
 
 fn unknown(config: &ConfigText, id: &AppId) -> String {
     let near = nearest(id.as_str(), config.apps.iter().map(|app| app.id.as_str()));
@@ -134,6 +141,14 @@ mod tests {
             lines.iter().any(|line| line.starts_with("/etc/veneer/apps.d/a.toml:4:11: service.profile: ")),
             "{lines:?}"
         );
+    }
+
+    #[test]
+    fn a_file_that_only_root_may_read_is_left_to_root() {
+        let file = File::unreadable("/etc/veneer/apps.d/a.toml", "cannot be read: permission denied");
+        let lines = said(&ConfigText::from_dirs(vec![Dir { apps: vec![("a".into(), file)], ..Dir::default() }]), "a");
+        assert_eq!(lines[0], "/etc/veneer/apps.d/a.toml: cannot be read: permission denied");
+        assert!(lines[1].ends_with("veneer check says more"), "{lines:?}");
     }
 
     #[test]

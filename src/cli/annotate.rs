@@ -101,6 +101,14 @@ mod tests {
         assert_eq!(annotate(&placeless, Some("x"), Colour::Off), "x.toml: error: is wrong\n");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_place_and_no_text_makes_it_panic(line in 0usize..5, column in 0usize..20, text in "(?s).{0,60}") {
+            let shown = annotate(&problem(line, column, Severity::Error), Some(&text), Colour::On);
+            proptest::prop_assert!(shown.ends_with('\n'));
+        }
+    }
+
     #[test]
     fn what_is_meant_is_measured() {
         for (text, wanted) in [("\"a b\" c", 5), ("a-b = 1", 3), ("= 1", 1), ("", 1), ("\"open", 5)] {

@@ -119,3 +119,42 @@ pub(super) fn state<'a>(names: &Names, states: &'a States) -> &'a str {
     let up = beside.iter().find(|(unit, _)| states.of(unit.as_str()).is_up());
     up.map_or("inactive", |(_, word)| word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Dir, File};
+
+    #[test]
+    fn every_app_is_seen_as_it_stands() {
+        let good = "[image]\ndirectory = \"/opt/a\"\n[service]\nexec = [\"/bin/a\"]\n";
+        let app = |name: &str, text: &str| (name.into(), File::new(format!("/etc/veneer/apps.d/{name}.toml"), text));
+        let apps = vec![app("good", good), app("masked", ""), app("broken", "x = 1")];
+        let config = ConfigText::from_dirs(vec![Dir { apps, ..Dir::default() }]);
+        let live = AppId::parse("left").expect("good id");
+        let seen: Vec<(String, Standing)> =
+            views(&config, [&live]).into_iter().map(|view| (view.id.to_string(), view.standing)).collect();
+        let wanted = [
+            ("broken", Standing::Broken),
+            ("good", Standing::Good),
+            ("left", Standing::Gone),
+            ("masked", Standing::Masked),
+        ];
+        assert_eq!(seen, wanted.map(|(id, standing)| (id.to_owned(), standing)));
+    }
+
+    #[test]
+    fn a_state_is_that_of_the_whole_chain() {
+        let names = Names::new(&AppId::parse("a").expect("good id"));
+        for (text, wanted) in [
+            ("", "inactive"),
+            ("Id=app@a.service\nActiveState=activating\n", "activating"),
+            ("Id=veneer-verity@a.service\nActiveState=failed\n", "failed"),
+            ("Id=app-a.socket\nActiveState=active\n", "listening"),
+            ("Id=app-a.timer\nActiveState=active\n", "waiting"),
+            ("Id=app@b.service\nActiveState=active\n", "inactive"),
+        ] {
+            assert_eq!(state(&names, &States::parse(text)), wanted, "{text}");
+        }
+    }
+}

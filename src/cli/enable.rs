@@ -206,3 +206,53 @@ impl Step {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Dir;
+
+    const PLAIN: &str = "[image]\ndirectory = \"/opt/a\"\n[service]\nexec = [\"/bin/a\"]\n";
+
+    fn config(text: &str) -> ConfigText {
+        let file = File::new("/usr/lib/veneer/apps.d/a.toml", text);
+        ConfigText::from_dirs(vec![Dir { apps: vec![("a".into(), file)], ..Dir::default() }])
+    }
+
+    fn id() -> AppId {
+        AppId::parse("a").expect("good id")
+    }
+
+    fn started(text: &str, wish: Wish, up: bool) -> Vec<String> {
+        let app = after(config(text), &id(), &drop_in(&id(), wish), wish).expect("a good app");
+        triggers(&id(), app.as_ref(), wish, up)
+    }
+
+    #[test]
+    fn what_starts_an_app_is_started_and_all_of_it_is_stopped() {
+        let both = format!("{PLAIN}listen = [\"80\"]\nschedule = [\"daily\"]\n");
+        assert_eq!(started(PLAIN, Wish::Start, false), ["app@a.service"]);
+        assert_eq!(started(&both, Wish::Start, false), ["app-a.socket", "app-a.timer"]);
+        // systemd refuses to start a socket beside its running service.
+        assert_eq!(started(&both, Wish::Start, true), ["app-a.timer"]);
+        assert_eq!(started(&both, Wish::Leave, true), ["app-a.socket", "app-a.timer", "app@a.service"]);
+    }
+
+    #[test]
+    fn a_drop_in_that_would_do_nothing_is_not_written() {
+        let mut config = config(PLAIN);
+        let path = "/etc/veneer/apps.d/a.toml.d/99-x.toml";
+        config.apps[0].drop_ins.push(File::new(path, "[app]\nautostart = false\n"));
+        let refused = after(config, &id(), &drop_in(&id(), Wish::Start), Wish::Start).expect_err("a refusal");
+        assert!(refused.to_string().starts_with("/etc/veneer/apps.d/a.toml.d/99-x.toml:2 comes after"), "{refused}");
+    }
+
+    #[test]
+    fn steps_are_told_before_and_after() {
+        let step = drop_in(&id(), Wish::Leave);
+        let path = "/etc/veneer/apps.d/a.toml.d/90-veneer-enable.toml";
+        assert_eq!(step.told(Tense::Would), format!("would write {path}: autostart = false\n"));
+        let run = Step::Systemctl(vec!["stop".into(), "app@a.service".into()]);
+        assert_eq!(run.told(Tense::Did), "ran systemctl stop app@a.service\n");
+    }
+}

@@ -54,6 +54,13 @@ fn unescape(text: &str) -> String {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_to_its_end(text in "(?s)([0-9 :/,\\\\-]|ro|é|\n){0,80}") {
+            drop(parse(&text));
+        }
+    }
+
     #[test]
     fn a_place_has_its_last_mount() {
         let text = "36 35 254:0 / /run/veneer/apps/a/image ro,nodev shared:1 - erofs /dev/dm-0 ro\n\

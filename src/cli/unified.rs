@@ -104,6 +104,38 @@ fn push_hunk(before: &[Line<'_>], lines: &[Line<'_>], out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// What a diff makes of a text, as patch(1) does.
+    fn apply(old: &str, diff: &str) -> String {
+        let old: Vec<&str> = old.lines().collect();
+        let (mut new, mut at) = (Vec::new(), 0);
+        for line in diff.lines().skip(2) {
+            if let Some(range) = line.strip_prefix("@@ -") {
+                let (first, length) = range.split(' ').next().unwrap().split_once(',').unwrap_or((line, "1"));
+                let first: usize =
+                    if first == line { range.split(' ').next().unwrap() } else { first }.parse().unwrap();
+                let first = if length == "0" { first } else { first - 1 };
+                new.extend(&old[at..first]);
+                at = first;
+                continue;
+            }
+            match line.split_at(1) {
+                ("-", text) => assert_eq!(old[at], text),
+                (_, text) => new.push(text),
+            }
+            at += usize::from(!line.starts_with('+'));
+        }
+        new.extend(&old[at..]);
+        new.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_diff_makes_the_new_text_of_the_old(old in "([abc]\n){0,30}", new in "([abc]\n){0,30}") {
+            prop_assert_eq!(apply(&old, &diff("a", "b", &old, &new)), new);
+        }
+    }
 
     #[test]
     fn equal_texts_have_no_difference() {
