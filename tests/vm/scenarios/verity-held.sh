@@ -1,0 +1,29 @@
+# What it shows: a mount namespace that holds the image blocks no start, and all is gone when it lets go.
+
+image h
+app h <<'T'
+[image]
+file = "h"
+[overlay]
+mode = "volatile"
+[service]
+exec = ["/bin/sleep", "1000"]
+T
+reload
+snapshot
+start h
+first=$(readlink /run/veneer/apps/h/device)
+unshare --mount --propagation private sleep 1000 &
+holder=$!
+eventually 5 grep -q veneer/apps/h "/proc/$holder/mountinfo"
+stop h
+[ -e "$first" ] || fail "nothing was held"
+[ ! -e /run/veneer/apps/h ] || fail "left: $(find /run/veneer/apps/h)"
+journal_has veneer-verity@h 'is held by somebody'
+start h
+running h
+[ "$(readlink /run/veneer/apps/h/device)" != "$first" ] || fail "the held device was used again"
+stop h
+kill "$holder"
+wait "$holder" 2>/dev/null || :
+nothing_left
