@@ -4,6 +4,8 @@
 //! -> [`plan`] (pure) -> [`unit::UnitSet`] -> its text, for the dry run and the generator's output alike.
 //! Only [`host`] touches files, devices, processes and the clock.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -102,12 +102,12 @@ impl Shown {
     fn parse(text: &str) -> Result<Self, String> {
         let (word, hash) = text.split_once(' ').unwrap_or((text, ""));
         match word {
-            "nothing" => return Ok(Self::Nothing),
+            "nothing" => Ok(Self::Nothing),
             "integrity" => RootHash::parse(hash).map(Self::Integrity),
             "pinned" => RootHash::parse(hash).map(Self::Pinned),
             "signed" => RootHash::parse(hash).map(Self::Signed),
             "signed-kernel" => RootHash::parse(hash).map(Self::SignedKernel),
-            other => return Err(format!("{other:?} is nothing an image can show")),
+            other => Err(format!("{other:?} is nothing an image can show")),
         }
     }
 }

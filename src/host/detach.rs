@@ -11,7 +11,7 @@ use crate::layout::AppPaths;
 use crate::live::LiveSource;
 use crate::message;
 use crate::name::AppId;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::time::Duration;
 
 /// What was found and undone.
@@ -57,16 +57,31 @@ pub fn run(id: &AppId, journal: &Journal) -> Result<()> {
 pub fn sweep(id: &AppId) -> Result<Swept> {
     let paths = AppPaths::new(id);
     let mut swept = Swept::default();
+    if !is_there(&paths)? {
+        return Ok(swept);
+    }
     let devices = devices_of(id);
     let results = [
         take_mounts(&paths, &mut swept),
         take_devices(id, devices, &mut swept),
         take_loops(id, devices, &mut swept),
         take_files(&paths),
-        mark_store::remove(id),
-        remove_directory(&paths.dir).map(drop),
     ];
-    results.into_iter().collect::<Result<()>>().map(|()| swept)
+    results.into_iter().collect::<Result<()>>()?;
+    // Only when nothing is left to find by them.
+    mark_store::remove(id)?;
+    remove_directory(&paths.dir)?;
+    Ok(swept)
+}
+
+/// The app's directory is made before anything else and goes last, but for the mark of a killed `sweep`.
+fn is_there(paths: &AppPaths) -> Result<bool> {
+    for path in [paths.dir.clone(), paths.live()] {
+        if std::fs::exists(&path).with_context(|| format!("looking for {path}"))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn devices_of(id: &AppId) -> Devices {
