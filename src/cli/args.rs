@@ -91,6 +91,7 @@ pub struct DryRun {
 #[derive(Debug, Args)]
 pub struct Check {
     /// Files to read as if they were installed; everything that is installed if none is given
+    #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// How to print.
     #[command(flatten)]

@@ -83,8 +83,8 @@ impl Row {
             Cell::new(shown, style),
             self.trust.unwrap_or("-").into(),
             self.started_by_boot().into(),
-            self.image.as_deref().unwrap_or("-").into(),
             self.problems(),
+            self.image.as_deref().unwrap_or("-").into(),
             self.description.as_str().into(),
         ]
     }
@@ -112,7 +112,7 @@ fn render(rows: &[Row], terminal: Terminal) -> String {
         return "no app is configured: each is a file in /etc/veneer/apps.d, see veneer.app(5)\n".into();
     }
     let cells: Vec<Vec<Cell>> = rows.iter().map(Row::cells).collect();
-    let headings = ["  APP", "STATE", "TRUST", "AUTOSTART", "IMAGE", "PROBLEMS", "DESCRIPTION"];
+    let headings = ["  APP", "STATE", "TRUST", "AUTOSTART", "PROBLEMS", "IMAGE", "DESCRIPTION"];
     lay_out(&headings, &cells, terminal) + &legend(rows)
 }
 

@@ -5,7 +5,7 @@
 use super::mountinfo::Mount;
 use super::show::UnitState;
 use super::style::{Style, dot};
-use super::time::{bytes, date, since};
+use super::time::{bytes, date, since, span};
 use super::tree::{Node, draw};
 use crate::host::terminal::Colour;
 use crate::live::{LiveMark, LiveSource, Shown};
@@ -189,7 +189,8 @@ fn trees(status: &Status, now: u64, colour: Colour) -> Vec<Node> {
 
 fn line(unit: &UnitStatus, now: u64, colour: Colour) -> String {
     let (sign, style) = dot(unit.state.active());
-    let told = if unit.state.active() == "active" { active(unit) } else { inactive(unit, now) };
+    let age = unit.state.since().map(|at| format!(", for {}", span(now.saturating_sub(at)))).unwrap_or_default();
+    let told = if unit.state.active() == "active" { active(unit) + &age } else { inactive(unit, now) };
     format!("{} {}  {told}", style.paint(colour, sign), unit.unit)
 }
 
@@ -265,7 +266,7 @@ Configuration: /etc/veneer/apps.d/a.toml
         Image: /a.raw
      Requires: integrity and authenticity: the configuration pins the root hash
         Stale: /a.raw has changed: systemctl stop app@a, then start
-             ● app@a.service  running, PID 7
+             ● app@a.service  running, PID 7, for 1min
              └─● image.mount  erofs, ro, from /dev/dm-0
                └─● verity  device dm-0 (veneer-a-1)
 ";

@@ -38,21 +38,21 @@ pub fn lay_out(headings: &[&str], rows: &[Vec<Cell>], terminal: Terminal) -> Str
 }
 
 fn line(row: &[Cell], widths: &[usize], terminal: Terminal) -> String {
-    let mut out = String::new();
-    let mut used = 0;
-    let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or(0);
-    for (at, cell) in row.iter().enumerate().take(last + 1) {
-        let room = terminal.width.map_or(usize::MAX, |columns| columns.saturating_sub(used));
-        let text = cut(&cell.text, room);
-        out.push_str(&cell.style.paint(terminal.colour, &text));
-        if at < last {
-            let gap = widths.get(at).copied().unwrap_or(0).saturating_sub(width(&text)) + 2;
+    let columns = terminal.width.unwrap_or(usize::MAX);
+    let (mut out, mut used, mut gap) = (String::new(), 0, 0);
+    for (cell, wide) in row.iter().zip(widths) {
+        // Space is written only before something.
+        if !cell.text.is_empty() && used + gap < columns {
             out.push_str(&" ".repeat(gap));
-            used += width(&text) + gap;
+            used += gap;
+            let text = cut(&cell.text, columns - used);
+            out.push_str(&cell.style.paint(terminal.colour, &text));
+            used += width(&text);
+            gap = wide.saturating_sub(width(&text)) + 2;
+        } else {
+            gap += wide + 2;
         }
     }
-    let kept = if terminal.colour == Colour::Off { out.trim_end().len() } else { out.len() };
-    out.truncate(kept);
     out.push('\n');
     out
 }
@@ -91,6 +91,17 @@ mod tests {
     fn a_terminal_cuts_the_end_of_a_line() {
         let text = lay_out(&["APP", "STATE", "DESCRIPTION"], &rows(), Terminal { width: Some(18), ..PIPE });
         assert_eq!(text, "APP     STATE   D…\na       active  O…\nlonger  failed\n");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for columns in 1..40 {
+            for colour in [Colour::Off, Colour::On] {
+                let text = lay_out(&["APP", "", "DESCRIPTION"], &rows(), Terminal { width: Some(columns), colour });
+                let plain = ["0", "1"].iter().fold(text, |text, code| text.replace(&format!("\x1b[{code}m"), ""));
+                assert!(plain.lines().all(|line| width(line) <= columns && !line.ends_with(' ')), "{columns}: {plain}");
+            }
+        }
     }
 
     #[test]
