@@ -38,9 +38,8 @@ fn options() -> Options {
 }
 
 fn main() {
-    if let [_, verb, file, ..] = &std::env::args().collect::<Vec<_>>()[..]
-        && verb == "dump"
-    {
+    let words: Vec<String> = std::env::args().collect();
+    if let [_, "dump", file, ..] = words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         return argv::dump(file).expect("a place to write to");
     }
     let options = options();

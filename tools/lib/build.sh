@@ -81,7 +81,14 @@ native_tree() (
 	rm -rf "$TREE"
 	mkdir -p "$TREE"
 	quietly "$TARGET/log/install" env DESTDIR="$TREE" meson install --no-rebuild -C "$build"
+	build_parser
 )
+
+# The program of the scenario "parser": built where it can be linked for every guest, like the rest.
+build_parser() {
+	quietly "$TARGET/log/parser" cargo build --locked --example parser \
+		--manifest-path "$REPO/Cargo.toml" --target-dir "$TARGET/parser"
+}
 
 # The same inside a Debian 12 root; cargo's downloads are made outside and lent to it.
 foreign_tree() {

@@ -41,6 +41,14 @@ plan() {
 	done
 }
 
+# The program of the scenario "parser", from where build.sh has built it; it is not a part of what is installed.
+parser_program() {
+	local built
+	for built in "$TARGET/parser" "$TARGET/bookworm/parser"; do
+		[ ! -f "$built/debug/examples/parser" ] || install -m 755 "$built/debug/examples/parser" "$1"
+	done
+}
+
 # payload FILE SUITE MODE [SCENARIO...]: MODE is the guest-side program that takes over, run or shell.
 payload() {
 	local out=$1 suite=$2 mode=$3 dir=$1.tree test
@@ -52,6 +60,7 @@ payload() {
 	cp -a "$REPO/tests/vm/inside/." "$test/"
 	cp -a "$SCENARIOS" "$test/scenarios"
 	cp -a "$REPO/examples" "$test/examples" 2>/dev/null || :
+	parser_program "$test/parser"
 	plan "$suite" "$@" >"$test/plan"
 	cp "$test/plan" "$(dirname "$out")/plan"
 	printf 'GUEST=%s\nSOAK=%q\nCOUNT=%q\nPLAIN=%q\n' "$suite" "${SOAK:-}" "${COUNT:-}" "${PLAIN:-}" >"$test/settings"

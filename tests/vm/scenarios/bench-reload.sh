@@ -1,6 +1,5 @@
 # What it shows: what daemon-reload takes with 1000 configured, stopped apps, against the same number of fstab mounts.
-# Timeout: 1800
-# Tier: soak
+# Timeout: 900
 
 apps=1000
 count=$(scale 5)

@@ -1,6 +1,5 @@
 # What it shows: how long a start takes against RootImage=/RootVerity= with the same image, program and sandbox, and against a plain service.
-# Timeout: 900
-# Tier: soak
+# Timeout: 600
 
 count=$(scale 11)
 image full full

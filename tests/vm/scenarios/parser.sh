@@ -1,0 +1,8 @@
+# What it shows: every value the unit writer takes comes back from this systemd, from programs and from mounts.
+# Timeout: 600
+
+program=$TEST_DIR/parser
+[ -x "$program" ] || fail "the payload has no $program"
+units=$(scale 250)
+"$program" --units "$units" --seed "${SEED:-1}"
+note "$units units of wild text"
