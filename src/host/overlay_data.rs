@@ -7,6 +7,7 @@ use crate::layout::{AppPaths, OVERLAYS};
 use crate::name::AppId;
 use crate::verity::Fault;
 use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
 
 /// How much goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +21,13 @@ pub enum Clearing {
 /// What stands between an id and eight hex digits in the name of a directory on its way out; no id begins with a dot.
 const GONE: &str = ".gone-";
 
+/// `systemctl stop` returns when the app has stopped; its mounts go a moment later.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The paths that would go, with nothing done; a refusal if the app is up.
 pub fn plan(id: &AppId) -> Result<Vec<String>> {
-    refuse_if_in_use(id)?;
+    refuse_if_in_use(id, PATIENCE)?;
     let own = AppPaths::new(id).overlay();
     let there = std::fs::exists(&own).with_context(|| format!("looking for {own}"))?;
     Ok(there.then_some(own).into_iter().chain(leftovers(id)?).collect())
@@ -50,16 +55,20 @@ fn set_aside(id: &AppId, own: &str) -> Result<()> {
     rustix::rand::getrandom(&mut number, rustix::rand::GetRandomFlags::empty()).context("drawing a number")?;
     let aside = format!("{OVERLAYS}/.{id}{GONE}{:08x}", u32::from_ne_bytes(number));
     std::fs::rename(own, &aside).with_context(|| format!("setting {own} aside"))?;
-    refuse_if_in_use(id).inspect_err(|_| {
+    refuse_if_in_use(id, Duration::ZERO).inspect_err(|_| {
         // What cannot be put back stays aside, whole, and is named by the next attempt.
         drop(std::fs::rename(&aside, own));
     })
 }
 
-fn refuse_if_in_use(id: &AppId) -> Result<()> {
+fn refuse_if_in_use(id: &AppId, patience: Duration) -> Result<()> {
     let upper = format!("{}/upper", AppPaths::new(id).overlay());
-    if mark_store::read(id)?.is_some() || mounts::is_upper(&upper)? {
-        return Err(Fault::failure(format!("the app is up: run `systemctl stop app@{id}` first")).into());
+    let end = Instant::now() + patience;
+    while mark_store::read(id)?.is_some() || mounts::is_upper(&upper)? {
+        if Instant::now() >= end {
+            return Err(Fault::failure(format!("the app is up: run `systemctl stop app@{id}` first")).into());
+        }
+        std::thread::sleep(PAUSE);
     }
     Ok(())
 }
