@@ -54,7 +54,10 @@ struct Contestant {
 fn run(root: &Path, generator: &Path) {
     fs::copy(generator, root.join("bench/veneer-generator")).unwrap();
     fs::copy(std::env::current_exe().unwrap(), root.join("bench/bare")).unwrap();
-    println!("{:>6} {:<16} {:>10} {:>10} {:>8}  {:>9}", "apps", "program", "median ms", "best ms", "us/app", "ours is x");
+    println!(
+        "{:>6} {:<16} {:>10} {:>10} {:>8}  {:>9}",
+        "apps", "program", "median ms", "best ms", "us/app", "ours is x"
+    );
     for (apps, rounds) in SIZES {
         inputs(root, apps);
         let mut all = contestants(root);

@@ -3,7 +3,7 @@
 //! The look is that of `systemctl list-units`: capital headings, no lines, no pager.
 
 use super::style::Style;
-use crate::host::terminal::{Colour, Terminal};
+use crate::host::terminal::Terminal;
 
 /// One cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,7 @@ fn width(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::terminal::Colour;
 
     const PIPE: Terminal = Terminal { colour: Colour::Off, width: None };
 

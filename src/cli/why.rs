@@ -16,25 +16,32 @@ use serde::Serialize;
 
 /// What Veneer writes, and the keys it follows from (a key ending in a dot stands for all below it).
 const WRITTEN: &[(&str, &[&str])] = &[
-    ("After", &["service.after", "service.requires"]),
+    ("After", &["service.after", "service.requires", IMAGE, "overlay."]),
     ("BindPaths", &["service.bind"]),
     ("BindReadOnlyPaths", &["service.bind"]),
+    ("BindsTo", &[IMAGE, "overlay."]),
+    ("ConditionPathExists", &["image.fallback"]),
     ("Description", &["app.description"]),
     ("DynamicUser", &["service.user"]),
     ("Environment", &["service.environment."]),
     ("ExecStart", &["service.exec", IMAGE]),
+    ("ExecStartPre", &[IMAGE, "overlay."]),
     ("ListenDatagram", &["service.listen"]),
     ("ListenStream", &["service.listen"]),
     ("LoadCredential", &["service.credentials."]),
+    ("NotifyAccess", &["service.type"]),
     ("OnCalendar", &["service.schedule"]),
     ("Options", &["overlay.", "service.profile"]),
+    ("Persistent", &["service.schedule"]),
     ("ProtectSystem", &["service.user", "overlay.mode", "service.profile"]),
     ("ReadWritePaths", &["overlay.writable"]),
     ("Requires", &["service.requires", "image.fallback"]),
     ("RequiresMountsFor", &["service.bind", "overlay.layers", IMAGE]),
     ("RootDirectory", &[IMAGE, "overlay."]),
+    ("Service", &["service.listen"]),
     ("StateDirectory", &["service.state"]),
     ("Type", &["service.type", "image.type"]),
+    ("Unit", &["service.schedule"]),
     ("User", &["service.user"]),
     ("WantedBy", &["app.autostart"]),
     ("What", &[IMAGE]),
@@ -49,14 +56,15 @@ pub(super) fn run(context: &Context, args: &Why) -> Result<String> {
     let (host, _) = Host::load(&config);
     let origins = find(&config, id.as_str()).map(|app| origins(app, &host)).unwrap_or_default();
     let answer = match args.directive.as_deref() {
-        None => Answer { keys: origins, lines: Vec::new() },
+        None => Answer { keys: origins, unset: &[], lines: Vec::new() },
         Some(name) => {
             let lines = lines(&units(context, &config, &id)?, name);
             let keys = keys(&origins, name, &lines);
             if keys.is_empty() && lines.is_empty() {
                 return Err(nothing(&origins, name, args));
             }
-            Answer { keys, lines }
+            let unset = if keys.is_empty() { follows_from(name) } else { &[] };
+            Answer { keys, unset, lines }
         }
     };
     match args.output.json() {
@@ -70,6 +78,8 @@ pub(super) fn run(context: &Context, args: &Why) -> Result<String> {
 struct Answer {
     /// Keys of the app's files.
     keys: Vec<Origin>,
+    /// Keys that could give the value, if none of them is set: then it is the default.
+    unset: &'static [&'static str],
     /// Lines of units, in the order systemd reads them.
     lines: Vec<Line>,
 }
@@ -84,9 +94,14 @@ struct Line {
     value: String,
 }
 
+/// The keys that a directive of ours follows from; none if we do not write it.
+fn follows_from(name: &str) -> &'static [&'static str] {
+    WRITTEN.iter().find(|(directive, _)| *directive == name).map_or(&[], |(_, keys)| *keys)
+}
+
 /// The keys that a directive follows from, or the key itself and what is below it.
 fn keys(origins: &[Origin], name: &str, lines: &[Line]) -> Vec<Origin> {
-    let written = WRITTEN.iter().find(|(directive, _)| *directive == name).map_or(&[][..], |(_, keys)| *keys);
+    let written = follows_from(name);
     let own = format!("service.directives.{name}");
     let below = format!("{name}.");
     let from_profile = lines.iter().any(|line| line.file.contains("40-veneer-profile.conf"));
@@ -131,6 +146,10 @@ impl Answer {
         let width = self.keys.iter().map(|origin| place(origin).chars().count()).max().unwrap_or(0);
         for origin in &self.keys {
             out.push_str(&format!("{:width$}  {} = {}\n", place(origin), origin.key, origin.value));
+        }
+        if !self.unset.is_empty() {
+            let keys: Vec<&str> = self.unset.iter().map(|key| key.trim_end_matches('.')).collect();
+            out.push_str(&format!("the default: its files do not set {}\n", keys.join(", ")));
         }
         let mut unit = "";
         for (at, line) in self.lines.iter().enumerate() {
@@ -199,7 +218,66 @@ mod tests {
         let keys = keys(&origins, "MemoryMax", &lines);
         let wanted = "/etc/veneer/apps.d/a.toml:3:5  service.directives.MemoryMax = 1\n\napp@a.service\n  \
                       /g/50-veneer.conf:2: MemoryMax=1G\n  /etc/override.conf:3: MemoryMax=2G  (read last)\n";
-        assert_eq!(Answer { keys, lines }.render(), wanted);
+        assert_eq!(Answer { keys, unset: &[], lines }.render(), wanted);
+    }
+
+    /// Everything that an app can say; what it cannot say at once is in the second.
+    const FULL: [&str; 2] = [
+        r#"
+[app]
+description = "A"
+autostart = true
+[image]
+file = "/a.raw"
+fallback = "/opt/a"
+[overlay]
+mode = "persistent"
+layers = ["/srv/a"]
+[service]
+type = "notify"
+exec = ["/bin/a"]
+user = "a"
+environment = { A = "1" }
+bind = [{ source = "/srv/b", target = "/b" }, { source = "/srv/c", target = "/c", read-only = true }]
+credentials = { c = "/etc/c" }
+listen = ["80", "udp:81"]
+schedule = ["daily"]
+after = ["b"]
+requires = ["c"]
+[service.directives]
+MemoryMax = "1G"
+"#,
+        r#"
+[image]
+file = "/a.raw"
+[overlay]
+mode = "volatile"
+writable = ["/var/a"]
+[service]
+exec = ["/bin/a"]
+state = true
+"#,
+    ];
+    /// What follows from the id alone, or is the same in every app.
+    const FIXED: [&str; 3] = ["SourcePath", "Where", "User"];
+
+    #[test]
+    fn whatever_veneer_writes_is_explained() {
+        for text in FULL {
+            let file = crate::config::File::new("/etc/veneer/apps.d/a.toml", text);
+            let apps = vec![("a".into(), file)];
+            let config = crate::config::ConfigText::from_dirs(vec![crate::config::Dir { apps, ..Default::default() }]);
+            let (host, _) = Host::load(&config);
+            let origins = origins(&config.apps[0], &host);
+            let generated = crate::generate::all(&config, &[]);
+            assert!(!generated.units.to_string().is_empty(), "{:?}", generated.problems);
+            let units = generated.units.to_string();
+            let names = units.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+            for name in names.filter_map(|line| Some(line.split_once('=')?.0)).filter(|name| !FIXED.contains(name)) {
+                let explained = !keys(&origins, name, &[]).is_empty() || !follows_from(name).is_empty();
+                assert!(explained, "nothing explains {name}");
+            }
+        }
     }
 
     #[test]

@@ -168,3 +168,109 @@ impl<'a> Beside<'a> {
 pub fn signature_bytes(signature: &ImageData) -> Result<Vec<u8>> {
     signature.read_all(SIGNATURE_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{FileSystem, ImagePlace, Verify};
+    use rustix::fs::{Mode, OFlags};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    struct Store {
+        dir: tempfile::TempDir,
+        trusted: Trusted,
+    }
+
+    /// A root with two stores, `/s` and `/t`, and these files.
+    fn store(files: &[(&str, &str)]) -> Store {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let mode = |path: &std::path::Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+        };
+        mode(dir.path(), 0o755);
+        for place in ["s", "t"] {
+            std::fs::create_dir(dir.path().join(place)).expect("directory");
+            mode(&dir.path().join(place), 0o755);
+        }
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).expect("file");
+            mode(&dir.path().join(name), 0o644);
+        }
+        let root = rustix::fs::open(dir.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("open");
+        Store { trusted: Trusted::below(root, rustix::process::getuid().as_raw()), dir }
+    }
+
+    impl Store {
+        fn find(&self, trust: Trust) -> Result<Found> {
+            let path = |text| AbsPath::parse(text).expect("good path");
+            let place = ImagePlace::Named { name: "a".into(), roots: vec![path("/s"), path("/t")] };
+            let (kind, verify) = (FileSystem::Erofs, Verify::Tree);
+            find(&self.trusted, &ImageFile { place, kind, trust, verify, fallback: None }, |_| ())
+        }
+
+        fn found(&self, trust: Trust) -> FoundImage {
+            match self.find(trust).expect("no error") {
+                Found::Image(found) => *found,
+                Found::Nowhere(paths) => panic!("not in {paths:?}"),
+            }
+        }
+
+        fn refused(&self, trust: Trust) -> String {
+            format!("{:#}", self.find(trust).map(|_| ()).expect_err("refused"))
+        }
+    }
+
+    const HASH: &str = "abababababababababababababababababababababababababababababababab";
+
+    fn hash() -> RootHash {
+        RootHash::parse(HASH).expect("good hash")
+    }
+
+    #[test]
+    fn both_conventions_are_found_and_a_newline_is_no_harm() {
+        let line = format!("{HASH}\n");
+        for files in [
+            [("s/a.raw", "x"), ("s/a.verity", "x"), ("s/a.roothash", HASH)],
+            [("t/a.raw", "x"), ("t/a.hash", "x"), ("t/a.roothash", &line)],
+            [("t/a.app.img", "x"), ("t/a.hash", "x"), ("t/a.roothash", &line)],
+        ] {
+            let found = store(&files).found(Trust::Verity);
+            let verity = found.verity.expect("verity");
+            assert_eq!(
+                (found.image.path(), verity.tree.path()),
+                (&*format!("/{}", files[0].0), &*format!("/{}", files[1].0))
+            );
+            assert_eq!((verity.root, verity.signature.is_none()), (hash(), true));
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_decides_which_files_must_be_there() {
+        let bare = store(&[("s/a.raw", "x")]);
+        assert!(bare.found(Trust::Nothing).verity.is_none());
+        assert_eq!(bare.refused(Trust::Verity), "/s/a.raw has no hash tree: /s/a.verity is missing");
+        let tree = store(&[("s/a.raw", "x"), ("s/a.verity", "x")]);
+        assert_eq!(tree.refused(Trust::Verity), "/s/a.raw has no root hash: /s/a.roothash is missing");
+        assert!(tree.found(Trust::Pinned(hash())).verity.is_some_and(|verity| verity.root_file.is_none()));
+        let refused = tree.refused(Trust::Signed(Some(hash())));
+        assert_eq!(refused, "/s/a.raw has no signature of its root hash: /s/a.roothash.p7s is missing");
+    }
+
+    #[test]
+    fn the_first_store_wins_even_if_its_image_is_not_whole() {
+        let both = store(&[("s/a.raw", "x"), ("t/a.raw", "x"), ("t/a.verity", "x"), ("t/a.roothash", HASH)]);
+        assert!(both.refused(Trust::Verity).contains("/s/a.verity is missing"));
+        std::fs::remove_file(both.dir.path().join("s/a.raw")).expect("removed");
+        assert_eq!(both.found(Trust::Verity).image.path(), "/t/a.raw");
+        let none = store(&[]).find(Trust::Verity).expect("no error");
+        assert!(matches!(none, Found::Nowhere(paths) if paths.len() == 4));
+    }
+
+    #[test]
+    fn a_root_hash_file_of_anything_else_is_refused() {
+        for text in ["", "rubbish", &format!("{HASH}\n\n"), &"a".repeat(2000)] {
+            let odd = store(&[("s/a.raw", "x"), ("s/a.verity", "x"), ("s/a.roothash", text)]);
+            assert!(odd.refused(Trust::Verity).contains("/s/a.roothash"), "{text}");
+        }
+    }
+}

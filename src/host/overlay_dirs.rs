@@ -85,3 +85,42 @@ fn numbers(user: &UserName) -> Result<(Uid, Gid)> {
         None => bail!("there is no user {user}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    #[test]
+    fn both_directories_are_made_and_kept() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let place = AbsPath::parse(&format!("{}/overlays/a", dir.path().display())).expect("good path");
+        prepare(&place).expect("made");
+        std::fs::write(format!("{place}/upper/kept"), "").expect("file");
+        prepare(&place).expect("made again");
+        let mode = |name: &str| std::fs::metadata(format!("{place}{name}")).expect("there").mode() & 0o7777;
+        assert_eq!((mode(""), mode("/upper"), mode("/work")), (0o700, 0o755, 0o700));
+        assert!(std::fs::exists(format!("{place}/upper/kept")).expect("there"));
+    }
+
+    #[test]
+    fn directories_are_given_inside_the_root_only() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (inside, outside) = (dir.path().join("root"), dir.path().join("outside"));
+        std::fs::create_dir_all(inside.join("real")).expect("directory");
+        std::fs::create_dir(&outside).expect("directory");
+        symlink("/real", inside.join("link")).expect("link");
+        symlink(&outside, inside.join("away")).expect("link");
+        std::fs::write(inside.join("file"), "").expect("file");
+        let root = rustix::fs::open(&inside, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("open");
+        let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
+        let give = |path| give(&root, &AbsPath::parse(path).expect("good path"), uid, gid);
+        give("/a/b/c").expect("made and given");
+        give("/link/new").expect("through a link inside");
+        assert!(inside.join("a/b/c").is_dir() && inside.join("real/new").is_dir());
+        for bad in ["/link", "/away", "/away/new", "/file", "/file/x"] {
+            assert!(give(bad).is_err(), "{bad}");
+        }
+        assert!(!outside.join("new").exists());
+    }
+}

@@ -36,6 +36,9 @@ fn image(app: &App, names: &Names) -> Unit {
 
 fn rw(app: &App, names: &Names, size: Option<crate::size::Size>) -> Unit {
     let mut unit = bound_to(app, &names.verity);
+    // One behind the other, for systemd looks for what is unneeded only below what has just failed or stopped.
+    unit.set("Requires", Value::Units(&[&names.image]));
+    unit.set("After", Value::Units(&[&names.image]));
     mount(&mut unit, "tmpfs", &names.paths.rw(), "tmpfs");
     let mut options = options(app, "mode=0700");
     options.extend(size.map(|size| format!("size={size}")));

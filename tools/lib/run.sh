@@ -6,7 +6,7 @@ PASSED=0
 FAILED=0
 SKIPPED=0
 RUN_DIR=
-BOOT_PATIENCE=${BOOT_PATIENCE:-600}
+BOOT_PATIENCE=${BOOT_PATIENCE:-240}
 
 new_run() {
 	RUN_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/veneer-guest-XXXXXX")

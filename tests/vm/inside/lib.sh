@@ -122,7 +122,19 @@ journal_has() {
 }
 
 # get PORT [PATH]: one page over HTTP.
-get() { busybox wget -q -T 10 -O - "http://127.0.0.1:$1${2:-/}"; }
+# Not by busybox's wget: that of Debian 12 crashes while it resolves names.
+get() {
+	local reply body length
+	# shellcheck disable=SC2016 # meant for the shell inside
+	reply=$(timeout 10 bash -c 'exec 5<>"/dev/tcp/127.0.0.1/$1" && printf "GET %s HTTP/1.0\r\n\r\n" "$2" >&5 &&
+		cat <&5 && printf .' bash "$1" "${2:-/}" 2>/dev/null) || return 1
+	[[ $reply == HTTP/1.?' 200 '* ]] || return 1
+	body=${reply#*$'\r\n\r\n'}
+	length=$(sed -nE 's/^Content-[Ll]ength: ([0-9]+)\r$/\1/p' <<<"$reply" | head -n 1)
+	# A page that broke off is none.
+	[ -z "$length" ] || [ "$(printf %s "${body%.}" | wc -c)" = "$length" ] || return 1
+	printf %s "${body%.}"
+}
 
 # scale N: N repetitions in the test tier, five times as many in a soak.
 scale() {

@@ -1,5 +1,6 @@
 # What it shows: what daemon-reload takes with 1000 configured, stopped apps, against the same number of fstab mounts.
-# Timeout: 900
+# Timeout: 1800
+# Tier: soak
 
 apps=1000
 count=$(scale 5)

@@ -1,5 +1,6 @@
 # What it shows: how long a start takes against RootImage=/RootVerity= with the same image, program and sandbox, and against a plain service.
-# Timeout: 600
+# Timeout: 900
+# Tier: soak
 
 count=$(scale 11)
 image full full

@@ -13,7 +13,7 @@ T
 hello
 veneer reload
 start hello
-eventually 5 get 8080
+running hello || fail "hello does not run"
 
 # Its file is gone, masked, broken: each is refused, and nothing is reloaded.
 rm "$APPS/hello.toml"

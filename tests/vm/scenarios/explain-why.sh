@@ -40,7 +40,8 @@ systemctl --no-pager status app@broken || :
 start good7 good99
 running good7 || fail "good7 does not run"
 
-# Each line can be found by its kind, and the catalog explains it.
+# Each line can be found by its kind, and the catalog explains it (a package updates it, see docs/packaging.md).
+journalctl --update-catalog
 journalctl --sync
 for id in eb0773ac66cd43dab56ab208992503ea a932aa13971045e7a3b723c1d1705aa0 b273d4142c1b43a5be04a00eb46a78d7; do
 	journalctl --no-pager -q -x --since "$SCENARIO_BEGAN" "MESSAGE_ID=$id" | grep -q "Defined-By: Veneer" ||

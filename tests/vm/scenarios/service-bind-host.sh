@@ -1,18 +1,28 @@
-# What it shows: a bind appears in the app alone: its target is not made on the host, whatever runs before the app does.
+# What it shows: a bind is seen in the app alone: on the host its target is not mounted, and what has that name keeps its content.
 
 image bound
-mkdir -p /srv/bound
+mkdir -p /srv/bound /on-the-host
 echo data >/srv/bound/file
+echo own >/on-the-host/file
 app bound <<'T'
 [image]
 file = "bound"
 [service]
-type = "oneshot"
-exec = ["/bin/cat", "/not-on-the-host/file"]
-bind = [{ source = "/srv/bound", target = "/not-on-the-host", read-only = true }]
+exec = ["/bin/sh", "-c", "cat /on-the-host/file /not-on-the-host/file; sleep 1000"]
+bind = [
+  { source = "/srv/bound", target = "/not-on-the-host", read-only = true },
+  { source = "/srv/bound", target = "/on-the-host" },
+]
 T
 reload
 start bound
 journal_has app@bound data
-[ ! -e /not-on-the-host ] || fail "starting the app made /not-on-the-host on the host"
-rm -rf /srv/bound
+expect "$(cat /on-the-host/file)" own
+expect "$(findmnt -rn -o TARGET | grep on-the-host | wc -l)" 0
+# app@.service(8), BUGS: systemd makes the target on the host, for ExecStartPre=+; it must be empty.
+if [ -e /not-on-the-host ]; then
+	note "systemd made the bind's target on the host, empty (BUGS in app@.service(8))"
+	rmdir /not-on-the-host
+fi
+stop bound
+rm -rf /srv/bound /on-the-host
