@@ -61,7 +61,7 @@ fn gather(context: &Context, ids: &[String]) -> Result<Vec<Status>> {
         marks,
     };
     let wanted = views.iter().filter(|view| ids.is_empty() || ids.iter().any(|id| view.id.as_str() == id));
-    let mut statuses: Vec<Status> = wanted.map(|view| world.status(view)).collect::<Result<_>>()?;
+    let mut statuses: Vec<Status> = wanted.map(|view| world.status(view)).collect();
     statuses.retain(|status| !ids.is_empty() || status.state != "inactive" || status.mark.is_some());
     Ok(statuses)
 }
@@ -75,14 +75,14 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    fn status(&self, view: &View) -> Result<Status> {
+    fn status(&self, view: &View) -> Status {
         let names = Names::new(&view.id);
         let mark = self.marks.iter().find(|mark| mark.id == view.id).cloned();
         let dir = self.context.at(GENERATOR_DIR);
         let present = present(&names, |path| below_root::exists(&dir.join(path)));
         let units: Vec<UnitStatus> =
             present.iter().map(|unit| self.unit(unit.as_str(), &names, mark.as_ref())).collect();
-        Ok(Status {
+        Status {
             id: view.id.to_string(),
             description: view.description().to_owned(),
             state: state(&names, &self.states).to_owned(),
@@ -91,11 +91,11 @@ impl World<'_> {
             problems: view.problems.clone(),
             wanted: view.app.as_ref().map(|app| (source(app), trust(app))),
             stale: mark.as_ref().map(|mark| stale::of(self.context, view, mark)).unwrap_or_default(),
-            damage: mark.as_ref().map(|mark| self.damage(mark)).transpose()?.unwrap_or_default(),
-            journal: self.journal(&units, &view.problems)?,
+            damage: mark.as_ref().map(|mark| self.damage(mark)).unwrap_or_default(),
+            journal: self.journal(&units, &view.problems),
             mark,
             units,
-        })
+        }
     }
 
     fn unit(&self, unit: &str, names: &Names, mark: Option<&LiveMark>) -> UnitStatus {
@@ -133,39 +133,34 @@ impl World<'_> {
     }
 
     /// What the kernel found damaged while the app ran: the journal names the blocks, the device only says that.
-    fn damage(&self, mark: &LiveMark) -> Result<Vec<String>> {
-        let LiveSource::Image(image) = &mark.source else { return Ok(Vec::new()) };
-        let Some((systemd, name)) = self.context.systemd.zip(image.dm_name.as_ref()) else { return Ok(Vec::new()) };
-        let said = systemd.messages(message::CORRUPTED, &mark.id, mark.since, LINES)?;
+    fn damage(&self, mark: &LiveMark) -> Vec<String> {
+        let LiveSource::Image(image) = &mark.source else { return Vec::new() };
+        let Some((systemd, name)) = self.context.systemd.zip(image.dm_name.as_ref()) else { return Vec::new() };
+        // Who may not read the journal may not ask the device either, and is told of no damage; ignoring.
+        let said = systemd.messages(message::CORRUPTED, &mark.id, mark.since, LINES).unwrap_or_default();
         let mut lines: Vec<String> = said.lines().map(str::to_owned).collect();
-        // Only root may ask the device; for others the journal has to do.
         let state = DeviceMapper::open().and_then(|mapper| mapper.status(name)).unwrap_or_default();
-        if lines.is_empty() && state.starts_with(CORRUPT) {
+        if lines.is_empty() && state.trim_start().starts_with(CORRUPT) {
             lines.push(format!("the kernel found damaged blocks in {}", image.file.path));
         }
-        Ok(lines)
+        lines
     }
 
     /// What units that failed said last, but for Problems that are shown anyway.
-    fn journal(&self, units: &[UnitStatus], problems: &[Problem]) -> Result<Vec<(String, Vec<String>)>> {
-        let mut journal = Vec::new();
+    fn journal(&self, units: &[UnitStatus], problems: &[Problem]) -> Vec<(String, Vec<String>)> {
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let failed = units.iter().filter(|unit| unit.state.active() == "failed");
-        for (unit, systemd) in failed.filter_map(|unit| Some((unit, self.context.systemd?))) {
-            let state = &unit.state;
-            let said = systemd.last_errors(
-                &unit.unit,
-                state.get("InvocationID"),
-                state.time("ExecMainStartTimestamp"),
-                LINES,
-            )?;
-            let new = said.lines().filter(|line| shown.iter().all(|problem| problem != line));
-            let lines: Vec<String> = new.map(str::to_owned).collect();
-            if !lines.is_empty() {
-                journal.push((unit.unit.clone(), lines));
-            }
-        }
-        Ok(journal)
+        let said = failed.filter_map(|unit| Some((unit.unit.clone(), self.last_errors(unit)?)));
+        let new = said.map(|(unit, lines)| (unit, lines.into_iter().filter(|line| !shown.contains(line)).collect()));
+        new.filter(|(_, lines): &(String, Vec<String>)| !lines.is_empty()).collect()
+    }
+
+    fn last_errors(&self, unit: &UnitStatus) -> Option<Vec<String>> {
+        let (invocation, since) = (unit.state.get("InvocationID"), unit.state.time("ExecMainStartTimestamp"));
+        let said = self.context.systemd?.last_errors(&unit.unit, invocation, since, LINES);
+        // Not everybody may read the journal; the rest is worth showing all the same.
+        let said = said.unwrap_or_else(|error| format!("(its journal cannot be shown: {error:#})"));
+        Some(said.lines().map(str::to_owned).collect())
     }
 }
 
