@@ -3,6 +3,8 @@
 //! code other than 0, and `| grep TEXT` keeps the lines that begin with TEXT.
 //! To write the texts anew: UPDATE=1 cargo test --test cli
 
+#![allow(clippy::expect_used, reason = "a test may panic")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
