@@ -26,12 +26,19 @@ class Guest:
         self.run, self.books = run, books
         self.up = threading.Event()
         self.wrong = []
-        self.begun = time.monotonic()
-        self.qemu = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-        )
+        console = f"{run}/console"
+        if os.path.exists(console):
+            os.unlink(console)
+        with open(f"{run}/qemu.log", "wb") as log:
+            self.qemu = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
         self.listener = threading.Thread(target=self.listen, daemon=True)
         self.listener.start()
+        # Time counts from when the machine is switched on, which is when QEMU opens its console.
+        while self.alive() and not os.path.exists(console):
+            time.sleep(0.05)
+        self.begun = time.monotonic()
 
     def listen(self):
         with open(f"{self.run}/report", encoding="utf-8", errors="replace") as report:
@@ -87,7 +94,7 @@ class Bench:
     def must_come_up(self, append=""):
         """Boots and waits; returns the guest, and what is wrong."""
         guest = self.boot(append)
-        end = time.monotonic() + UP_WITHIN
+        end = guest.begun + UP_WITHIN
         while guest.alive() and time.monotonic() < end and not guest.up.wait(0.2):
             if guest.wrong:
                 break
@@ -99,9 +106,12 @@ class Bench:
 def show(run, guest):
     for line in guest.wrong:
         print(f"  | {line}", flush=True)
-    with open(f"{run}/console", encoding="utf-8", errors="replace") as console:
-        for line in console.read().splitlines()[-30:]:
-            print(f"  | {line}", flush=True)
+    for name in ("qemu.log", "console"):
+        if not os.path.exists(f"{run}/{name}"):
+            continue
+        with open(f"{run}/{name}", encoding="utf-8", errors="replace") as text:
+            for line in text.read().splitlines()[-30:]:
+                print(f"  | {line}", flush=True)
 
 
 def one_cut(bench, number):
