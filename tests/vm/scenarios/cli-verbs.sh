@@ -10,7 +10,6 @@ file = "hello"
 [overlay]
 mode = "volatile"
 size = "16M"
-writable = ["/var/cache/hello"]
 [service]
 exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
 [service.directives]
@@ -44,7 +43,7 @@ mkdir -p /etc/systemd/system/app@hello.service.d
 printf '[Service]\nMemoryMax=128M\n' >/etc/systemd/system/app@hello.service.d/override.conf
 reload
 veneer why hello MemoryMax
-has "$(veneer why hello MemoryMax)" "hello.toml:12:13  service.directives.MemoryMax" || fail "no key"
+has "$(veneer why hello MemoryMax)" "hello.toml:11:13  service.directives.MemoryMax" || fail "no key"
 has "$(veneer why hello MemoryMax)" "override.conf:2: MemoryMax=128M  (read last)" || fail "the override is not told"
 has "$(veneer why hello RootDirectory)" 'image.file = "hello"' || fail "no key for RootDirectory"
 fails_with 'did you mean "hello"?' veneer why helo
