@@ -2,6 +2,8 @@
 //! It runs the road that the generator runs, on a root of its own; systemd's own verdict is in the guests.
 //! `UPDATE_GOLDEN=1 cargo test --test golden` writes what comes out; read the difference before you commit it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use veneer::{generate, host::config_files};
