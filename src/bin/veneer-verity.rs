@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 use veneer::host::journal::{Caller, Journal};
-use veneer::host::{attach, check, corrupted, detach};
+use veneer::host::{attach, check, corrupted, detach, image_mount};
 use veneer::name::AppId;
 use veneer::sysexits::Exit;
 use veneer::verity::Spec;
@@ -17,7 +17,12 @@ const USAGE: &str =
        veneer-verity corrupted DEVICE TYPE,BLOCK";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments = std::env::args();
+    let called = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
+    if called.ends_with("mount.veneer") {
+        return mount(&arguments);
+    }
     let result = match arguments.split_first() {
         Some((verb, rest)) if verb == "attach" => attach(rest),
         Some((verb, rest)) if verb == "check" => check(rest),
@@ -26,6 +31,17 @@ fn main() -> ExitCode {
         _ => Err(USAGE.to_owned()),
     };
     result.map_or_else(usage, ExitCode::from)
+}
+
+/// As mount(8)'s helper: what it prints is in the journal of the mount's unit; 32 is "mount failed" (mount(8)).
+fn mount(arguments: &[String]) -> ExitCode {
+    match image_mount::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mount.veneer: {error:#}");
+            ExitCode::from(32)
+        }
+    }
 }
 
 fn attach(arguments: &[String]) -> Result<Exit, String> {

@@ -100,10 +100,17 @@ pub enum Caller {
     Udev,
 }
 
+/// Whether standard error is the very stream that systemd gave the service (systemd.exec(5), `$JOURNAL_STREAM`):
+/// whoever is below a service, but reads what is printed, gets it printed.
+fn is_stream_of_service() -> bool {
+    let here = rustix::fs::fstat(std::io::stderr()).map(|stat| format!("{}:{}", stat.st_dev, stat.st_ino));
+    std::env::var("JOURNAL_STREAM").is_ok_and(|stream| here.is_ok_and(|here| here == stream))
+}
+
 impl Journal {
     /// Opens the journal for a program that runs as a service, standard error for one that does not.
     pub fn open(program: &'static str, caller: Caller) -> Self {
-        let service = caller == Caller::Udev || std::env::var_os("JOURNAL_STREAM").is_some();
+        let service = caller == Caller::Udev || is_stream_of_service();
         let to = match service {
             false => Sink::Plain,
             true if native(program) => Sink::Journal,

@@ -16,6 +16,7 @@ pub mod device_mapper;
 pub mod files;
 pub mod generator;
 pub mod image_files;
+pub mod image_mount;
 pub mod ioctl;
 pub mod journal;
 pub mod journal_datagram;

@@ -28,9 +28,19 @@ pub fn file_system(node: &str, kind: FileSystem, image: &str) -> Result<()> {
         }
         None => return Err(Fault::data(format!("{image} holds no {} file system", kind.name())).into()),
     }
-    let root = mount(node, kind, image)?;
+    let root = mount(node, kind, image, MountAttrFlags::MOUNT_ATTR_RDONLY | MountAttrFlags::MOUNT_ATTR_NODEV)?;
     read_root_directory(&root)
         .map_err(|error| Fault::data(format!("root directory of {image} is damaged: {error}")).into())
+}
+
+/// The mount of a device that [`file_system`] has found good, attached nowhere yet.
+pub fn open(node: &str, attributes: MountAttrFlags) -> Result<OwnedFd> {
+    let mut head = [0; HEAD];
+    let device = std::fs::File::open(node).with_context(|| format!("opening {node}"))?;
+    device.read_exact_at(&mut head, 0).with_context(|| format!("reading {node}"))?;
+    drop(device);
+    let kind = recognize(&head).with_context(|| format!("{node} holds no file system that an image can have"))?;
+    mount(node, kind, node, attributes)
 }
 
 fn superblock_fault(error: &std::io::Error, kind: FileSystem, image: &str) -> Fault {
@@ -53,7 +63,7 @@ fn recognize(head: &[u8; HEAD]) -> Option<FileSystem> {
     .map(|(kind, ..)| kind)
 }
 
-fn mount(node: &str, kind: FileSystem, image: &str) -> Result<OwnedFd> {
+fn mount(node: &str, kind: FileSystem, image: &str, attributes: MountAttrFlags) -> Result<OwnedFd> {
     let context = match rustix::mount::fsopen(kind.name(), FsOpenFlags::FSOPEN_CLOEXEC) {
         Ok(context) => context,
         Err(Errno::NODEV) => {
@@ -68,7 +78,6 @@ fn mount(node: &str, kind: FileSystem, image: &str) -> Result<OwnedFd> {
         let said = kernel_says(&context).unwrap_or_else(|| error.to_string());
         return Err(Fault::data(format!("the {} file system in {image} is damaged: {said}", kind.name())).into());
     }
-    let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY | MountAttrFlags::MOUNT_ATTR_NODEV;
     rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .with_context(|| format!("mounting {image} to look into it"))
 }

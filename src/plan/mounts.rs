@@ -3,7 +3,7 @@
 //! Overlay options are the kernel's (Documentation/filesystems/overlayfs.rst).
 
 use super::{Names, fallback, has_root_overlay};
-use crate::app::{App, Image, ImageFile, OverlayMode, Profile, Skeleton};
+use crate::app::{App, Image, OverlayMode, Profile, Skeleton};
 use crate::layout;
 use crate::unit::{Duplicate, Unit, UnitName, UnitSet, Value};
 
@@ -27,7 +27,8 @@ fn image(app: &App, names: &Names) -> Unit {
     }
     let (what, kind, first) = match &app.image {
         Image::Directory(dir) => (dir.as_str(), "none", "bind,ro"),
-        Image::File(ImageFile { kind, .. }) => (device.as_str(), kind.name(), "ro"),
+        // mount(8) hands this type to our helper, mount.veneer: see host::image_mount.
+        Image::File(_) => (device.as_str(), "veneer", "ro"),
     };
     mount(&mut unit, what, &names.paths.image(), kind);
     unit.set("Options", Value::Options(&options(app, first)));

@@ -23,7 +23,7 @@ echo "--- status"
 veneer status hello
 has "$(veneer status hello)" "integrity only" || fail "status does not say what was verified"
 has "$(veneer status)" "$(roothash hello)" || fail "status does not show the root hash"
-has "$(veneer status hello)" "erofs, ro, from /dev/" || fail "status does not show the image's mount"
+has "$(veneer status hello)" "erofs, ro, from /" || fail "status does not show the image's mount"
 has "$(veneer status hello)" "(veneer-hello-" || fail "status does not show the device"
 has "$(veneer status --json=short hello)" '"shown":"integrity"' || fail "JSON does not say what was verified"
 echo "--- list"
