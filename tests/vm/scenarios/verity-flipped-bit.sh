@@ -32,6 +32,6 @@ reload
 snapshot
 begin=$(uptime_now)
 fails_with "" systemctl start app@fb
-journal_has app@fb "fb.raw is damaged in block $block"
+journal_has app@fb "attaching fb: $STORE/fb.raw is damaged in block $block"
 nothing_left
 note "found by verify=full after $(awk -v a="$begin" -v b="$(uptime_now)" 'BEGIN { printf "%.2f", b - a }') s"

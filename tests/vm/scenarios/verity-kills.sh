@@ -15,11 +15,24 @@ snapshot
 RANDOM=7
 pause() { sleep "0.$(printf %03d $((RANDOM % $1)))"; }
 
+pid_of() {
+	local comm name
+	for comm in /proc/[0-9]*/comm; do
+		name=
+		{ read -r name <"$comm"; } 2>/dev/null || continue
+		if [ "$name" = "$1" ]; then
+			comm=${comm#/proc/}
+			echo "${comm%/comm}"
+			return
+		fi
+	done
+}
+
 # Whatever has this name, as soon as it is there and a little later.
 kill_one() {
 	local name=$1 tries=0 pid
 	while [ "$tries" -lt 400 ]; do
-		pid=$(pgrep -o -x "$name" || :)
+		pid=$(pid_of "$name")
 		if [ -n "$pid" ]; then
 			pause 30
 			kill -KILL "$pid" 2>/dev/null || :

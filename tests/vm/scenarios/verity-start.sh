@@ -26,6 +26,7 @@ has "$(cat /run/veneer/live/vs)" "run-veneer-apps-vs-image.mount" || fail "the m
 journal_has app@vs 'it fits its root hash'
 
 # Fields and catalog.
+journalctl --update-catalog
 expect "$(journalctl -q --no-pager -o cat -n 1 VENEER_APP=vs MESSAGE_ID=41f91795a5254af48b2926934551552b --output-fields=VENEER_ROOT_HASH)" "$(roothash vs)"
 has "$(journalctl -q --no-pager -x -n 1 VENEER_APP=vs MESSAGE_ID=41f91795a5254af48b2926934551552b)" 'opened as a read-only block device' ||
 	fail "the catalog does not explain it"
