@@ -15,7 +15,10 @@ start h
 first=$(readlink /run/veneer/apps/h/device)
 unshare --mount --propagation private sleep 1000 &
 holder=$!
-eventually 5 grep -q veneer/apps/h "/proc/$holder/mountinfo"
+# Not before it has a namespace of its own.
+own_namespace() { [ "$(readlink /proc/self/ns/mnt)" != "$(readlink "/proc/$holder/ns/mnt")" ]; }
+eventually 5 own_namespace
+grep -q veneer/apps/h "/proc/$holder/mountinfo"
 stop h
 [ -e "$first" ] || fail "nothing was held"
 eventually 10 test ! -e /run/veneer/apps/h
