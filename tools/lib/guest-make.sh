@@ -2,7 +2,7 @@
 # Makes the guests: per suite a root disk, a /var disk, a kernel and a small initrd, kept under target/guest.
 # What is in a guest is said here and in tests/vm/guest, and a change of either makes it anew.
 
-GUEST_PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,dmsetup,cryptsetup-bin,erofs-utils,e2fsprogs
+GUEST_PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,dmsetup,cryptsetup-bin,erofs-utils,libseccomp2,libnss-systemd,e2fsprogs
 GUEST_PACKAGES+=,busybox-static,openssl,util-linux,mount,procps,iproute2,python3-minimal,strace
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
