@@ -13,6 +13,7 @@ pub mod digest;
 pub mod explain;
 pub mod generate;
 pub mod host;
+pub mod image;
 pub mod layout;
 pub mod live;
 pub mod message;

@@ -1,0 +1,4 @@
+//! Images of root file systems: the tree that goes in, the writers that lay it out, and what stands beside the image.
+//! It knows no container formats: those are [`crate::oci`]'s and [`crate::layer`]'s.
+
+pub mod tree;
