@@ -49,6 +49,10 @@ impl LayerReader for ArchiveReader {
     fn content(&mut self) -> &mut dyn Content {
         self
     }
+
+    fn bytes(&self) -> u64 {
+        self.tar.input().bytes()
+    }
 }
 
 impl Content for ArchiveReader {

@@ -39,6 +39,11 @@ pub trait LayerReader {
 
     /// The bytes of the file that came last.
     fn content(&mut self) -> &mut dyn Content;
+
+    /// Bytes that have come out of it so far, decompressed.
+    fn bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// Whether a layer can be read a second time.

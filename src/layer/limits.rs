@@ -13,12 +13,14 @@ pub struct Limits {
     pub depth: usize,
     /// Bytes of one PAX header, one sparse map, or one long name's entry.
     pub header_size: u64,
+    /// Bytes of all names, link targets and directories' attributes together: what stays in memory.
+    pub names_size: u64,
 }
 
 impl Default for Limits {
     /// 32 GiB and four million entries: more than any image that is meant, less than what fills a disk unnoticed.
     fn default() -> Self {
-        Self { total_size: 32 << 30, entries: 4_000_000, depth: 1024, header_size: 1 << 20 }
+        Self { total_size: 32 << 30, entries: 4_000_000, depth: 1024, header_size: 1 << 20, names_size: 1 << 29 }
     }
 }
 

@@ -29,6 +29,7 @@ pub struct Stream {
     from: From,
     chunk: Vec<u8>,
     at: usize,
+    bytes: u64,
     state: State,
 }
 
@@ -57,7 +58,12 @@ impl Stream {
             Threads::One => From::Here(Box::new(Here { decoding, diff_id })),
             Threads::More => started(decoding, diff_id)?,
         };
-        Ok(Self { from, chunk: Vec::new(), at: 0, state: State::Going })
+        Ok(Self { from, chunk: Vec::new(), at: 0, bytes: 0, state: State::Going })
+    }
+
+    /// Bytes that have come out of it so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Reads to the end, so that everything is compared.
@@ -164,6 +170,7 @@ impl BufRead for Stream {
             self.state = State::Failed(error.kind(), error.to_string());
             return Err(error);
         }
+        self.bytes += self.chunk.len() as u64;
         if self.chunk.is_empty() {
             self.state = State::Ended;
         }

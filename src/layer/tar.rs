@@ -67,6 +67,11 @@ impl<I: Input> TarReader<I> {
         self.input.position()
     }
 
+    /// The stream itself.
+    pub fn input(&self) -> &I {
+        &self.input
+    }
+
     /// The stream itself, for what is behind the last entry.
     pub fn input_mut(&mut self) -> &mut I {
         &mut self.input
