@@ -67,6 +67,11 @@ impl<I: Input> TarReader<I> {
         self.input.position()
     }
 
+    /// Whether the present file is not in the archive as it is.
+    pub fn is_sparse(&self) -> bool {
+        self.data.map.size() != self.data.stored
+    }
+
     /// The stream itself.
     pub fn input(&self) -> &I {
         &self.input

@@ -15,6 +15,7 @@ use veneer::merge::{MountPoints, Request, Summary, merge};
 /// A file's bytes above this are only counted.
 const KEPT: u64 = 16 << 20;
 
+#[allow(dead_code, reason = "for tests that want to see all")]
 #[derive(Clone, Debug)]
 pub enum Inode {
     File(Meta, u64, Vec<u8>),

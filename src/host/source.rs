@@ -1,0 +1,157 @@
+//! A source opened: its layers, ready for the merge, and what is known of it before they are read.
+//! It decides nothing: which image is meant is `oci::choose`'s, what a name means `oci::source`'s.
+//! Everything that can be said before a layer is read is said here: what is missing, not an image, or for another machine.
+
+use super::directory_layer::{DirectoryLayer, Signs, is_directory};
+use super::stores::{LayoutArchive, LayoutDirectory, open_regular};
+use crate::layer::digest::{Digest, Hasher};
+use crate::layer::entry::{Again, Layer};
+use crate::layer::fault::{bad, within};
+use crate::layer::stream::Meter;
+use crate::oci::choose::Wanted;
+use crate::oci::document::Platform;
+use crate::oci::identity::Seed;
+use crate::oci::image::{self, First, Image};
+use crate::oci::layer::{ImageLayer, Reading, TarLayer};
+use crate::oci::overlay2;
+use crate::oci::source::{Named, Source};
+use crate::oci::store::{Store, StoredFile};
+use std::fs;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// A source whose layers can be read.
+pub struct Opened {
+    /// The layers, the topmost first.
+    pub layers: Vec<Box<dyn Layer>>,
+    /// What UUID and salt are made of.
+    pub seed: Seed,
+    /// The image, if it is one: its digests name it in a cache.
+    pub image: Option<Image>,
+    /// Bytes that will be read, if that is known.
+    pub bytes: Option<u64>,
+    /// Bytes that have been read.
+    pub meter: Meter,
+}
+
+/// Opens a source.
+pub fn open(source: &Source, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
+    let opened = match source {
+        Source::Oci(named) => layout(named, platform, reading),
+        Source::OciArchive(named) => archive(named, First::Index, platform, reading),
+        Source::DockerArchive(named) => archive(named, First::Docker, platform, reading),
+        Source::Overlay2(path) => Ok(directories(docker_chain(path)?, Signs::Overlay, reading)),
+        Source::Containerd { root, digest } => containerd(root, digest, platform, reading),
+        Source::Snapshot(paths) => Ok(directories(paths.clone(), Signs::Overlay, reading)),
+        Source::Tar(path) => tar(path, reading),
+        Source::TarStdin => Ok(stdin(reading)),
+        Source::Directory(path) => Ok(directories(vec![path.clone()], Signs::Nothing, reading)),
+    };
+    opened.and_then(checked).map_err(|error| within(source, &error))
+}
+
+fn checked(opened: Opened) -> io::Result<Opened> {
+    match opened.layers.is_empty() {
+        true => Err(bad("the image has no layers")),
+        false => Ok(opened),
+    }
+}
+
+fn layout(named: &Named, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
+    if !is_directory(&named.path) {
+        return Err(io::Error::new(ErrorKind::NotFound, "there is no such directory"));
+    }
+    let store = Rc::new(LayoutDirectory(named.path.clone()));
+    let wanted = Wanted { name: named.name.as_deref(), platform: platform.clone() };
+    let image = image::find(&*store, First::Index, &wanted)?;
+    of_image(store, image, reading)
+}
+
+fn archive(named: &Named, first: First, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
+    let store = Rc::new(LayoutArchive::open(&named.path)?);
+    let wanted = Wanted { name: named.name.as_deref(), platform: platform.clone() };
+    let image = image::find(&*store, first, &wanted)?;
+    of_image(store, image, reading)
+}
+
+/// containerd keeps blobs as a layout does.
+fn containerd(root: &Path, digest: &Digest, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
+    let store = Rc::new(LayoutDirectory(root.join("io.containerd.content.v1.content")));
+    let image = image::by_digest(&*store, digest, &Wanted { name: None, platform: platform.clone() })?;
+    of_image(store, image, reading)
+}
+
+fn of_image(store: Rc<dyn Store>, image: Image, reading: &Reading) -> io::Result<Opened> {
+    let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+    let mut bytes = 0;
+    for blob in image.layers.iter().rev() {
+        let missing = || io::Error::new(ErrorKind::NotFound, format!("the layer {} is not there", blob.file));
+        bytes += store.open(&blob.file)?.ok_or_else(missing)?.size;
+        let store = Rc::clone(&store);
+        layers.push(Box::new(ImageLayer { store, blob: blob.clone(), reading: reading.clone() }));
+    }
+    let (seed, meter) = (Seed::of_image(&image), reading.meter.clone());
+    Ok(Opened { layers, seed, image: Some(image), bytes: Some(bytes), meter })
+}
+
+fn tar(path: &Path, reading: &Reading) -> io::Result<Opened> {
+    let (_, size) = open_regular(path)?;
+    let path = path.to_owned();
+    let file = move || open_regular(&path).map(|(file, size)| StoredFile { reader: Box::new(file), size });
+    let layer = TarLayer { name: "the archive".into(), file, again: Again::Possible, reading: reading.clone() };
+    Ok(one(Box::new(layer), Some(size), reading))
+}
+
+fn stdin(reading: &Reading) -> Opened {
+    let file = || Ok(StoredFile { reader: Box::new(io::stdin()), size: 0 });
+    let layer = TarLayer { name: "standard input".into(), file, again: Again::Impossible, reading: reading.clone() };
+    one(Box::new(layer), None, reading)
+}
+
+fn one(layer: Box<dyn Layer>, bytes: Option<u64>, reading: &Reading) -> Opened {
+    Opened { layers: vec![layer], seed: Seed::of_anything(), image: None, bytes, meter: reading.meter.clone() }
+}
+
+fn directories(paths: Vec<PathBuf>, signs: Signs, reading: &Reading) -> Opened {
+    let layer = |path| Box::new(DirectoryLayer { path, signs }) as Box<dyn Layer>;
+    let layers = paths.into_iter().map(layer).collect();
+    Opened { layers, seed: Seed::of_anything(), image: None, bytes: None, meter: reading.meter.clone() }
+}
+
+/// The directories of a layer and of those below it, the topmost first.
+fn docker_chain(top: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut chain = vec![top.join("diff")];
+    let lower = top.join("lower");
+    let text = match fs::read_to_string(&lower) {
+        Ok(text) => text,
+        // The lowest layer has none.
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(within(lower.display(), &error)),
+    };
+    let about = |said: String| bad(format!("{}: {said}", lower.display()));
+    let all = top.parent().unwrap_or(Path::new("."));
+    for short in overlay2::lower(&text).map_err(about)? {
+        let link = all.join("l").join(&short);
+        let target = fs::read_link(&link).map_err(|error| within(link.display(), &error))?;
+        let name = target.to_str().and_then(overlay2::linked);
+        let name = name.ok_or_else(|| bad(format!("{}: it leads to {}", link.display(), target.display())))?;
+        chain.push(all.join(name).join("diff"));
+    }
+    match chain.iter().find(|path| !is_directory(path)) {
+        Some(missing) => Err(io::Error::new(ErrorKind::NotFound, format!("{} is no directory", missing.display()))),
+        None => Ok(chain),
+    }
+}
+
+/// The digest of a file as it is, which names a tar in a cache.
+pub fn digest_of(path: &Path) -> io::Result<Digest> {
+    let (mut file, _) = open_regular(path)?;
+    let (mut hasher, mut buffer) = (Hasher::new("sha256"), vec![0; 256 << 10]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}
