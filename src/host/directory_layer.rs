@@ -210,10 +210,10 @@ fn through_proc(inode: &OwnedFd) -> String {
 
 fn xattrs(inode: &OwnedFd) -> io::Result<Vec<Xattr>> {
     let path = through_proc(inode);
-    // Most inodes have none, which a call without a buffer says.
-    match rfs::listxattr(&path, &mut [0u8; 0]) {
+    // Most inodes have none.
+    match rfs::listxattr_query(&path) {
         Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        Ok(_) | Err(Errno::RANGE) => {}
+        Ok(_) => {}
         Err(errno) => return Err(errno.into()),
     }
     let mut names = vec![0u8; XATTRS];

@@ -20,7 +20,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 32 GiB and four million entries: more than any image that is meant, less than what fills a disk unnoticed.
     fn default() -> Self {
-        Self { total_size: 32 << 30, entries: 4_000_000, depth: 1024, header_size: 1 << 20, names_size: 1 << 29 }
+        Self { total_size: 32 << 30, entries: 4_000_000, depth: 512, header_size: 1 << 20, names_size: 1 << 29 }
     }
 }
 

@@ -127,8 +127,10 @@ impl<I: Input> TarReader<I> {
 
     fn gnu_map(&mut self, header: &Header) -> io::Result<(Vec<(u64, u64)>, u64)> {
         let (mut pairs, mut more, size) = header.gnu_sparse()?;
+        let mut blocks = 0;
         while more == More::Follows {
-            self.check_size("the sparse map", (pairs.len() as u64 + 1) * 24)?;
+            blocks += 1;
+            self.check_size("the sparse map", blocks * BLOCK as u64)?;
             let (next, after) = header::sparse_block(&self.block()?.ok_or_else(ends_early)?)?;
             pairs.extend(next);
             more = after;

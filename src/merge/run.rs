@@ -2,12 +2,13 @@
 //! It knows no format on either side: layers come in by [`Layer`], the tree goes out by [`TreeWriter`].
 //! The order of calls depends on the layers alone, not on threads or time.
 
+use super::emit;
 use super::log::{Log, OpRef};
 use super::points::{self, MountPoints};
 use super::replay::{self, Existing};
 use super::shadow::Shadow;
-use super::tree::{Leaf, MetaOf, NodeId, ROOT, Tree, What};
-use crate::image::tree::{self as image, Content, Directory, InodeId, Meta, Mode, Piece, TreeWriter};
+use super::tree::{Leaf, Tree};
+use crate::image::tree::{Content, InodeId, Piece, TreeWriter};
 use crate::layer::entry::{Again, Entry, Kind, Layer, LayerReader};
 use crate::layer::fault::{bad, within};
 use crate::layer::limits::Limits;
@@ -58,7 +59,7 @@ pub fn merge<W: TreeWriter>(
         points::add(&mut tree, &merging.log, |meta| writer.file(meta, 0, &mut Nothing))?;
     }
     merging.fetch_missing(&tree)?;
-    let root = directory(&mut tree, &mut merging.log, ROOT)?;
+    let root = emit::root(&mut tree, &mut merging.log)?;
     Ok((merging.writer.finish(&root)?, merging.summary))
 }
 
@@ -159,29 +160,6 @@ impl<W: TreeWriter> Merging<'_, W> {
         }
         Ok(())
     }
-}
-
-/// The permissions of a directory that is only there because something is in it.
-const IMPLIED: Mode = Mode(0o755);
-
-fn directory(tree: &mut Tree, log: &mut Log, node: NodeId) -> io::Result<Directory> {
-    let What::Directory { meta, names } = tree.take(node) else { return Ok(Directory::default()) };
-    let meta = match meta {
-        MetaOf::Op(op) => log.take_meta(op).ok_or_else(|| bad("a directory is gone from the log"))?,
-        MetaOf::Nobody => Meta { mode: IMPLIED, ..Meta::default() },
-        MetaOf::Point(mode) => Meta { mode: Mode(mode), ..Meta::default() },
-    };
-    let entries = names.into_iter().map(|(name, child)| {
-        let entry = match tree.what(child) {
-            What::Directory { .. } => image::Entry::Directory(directory(tree, log, child)?),
-            What::Leaf(Leaf::Made(id)) => image::Entry::Inode(*id),
-            What::Leaf(Leaf::Op(op)) => {
-                image::Entry::Inode(log.id(*op).ok_or_else(|| bad("the layer has changed meanwhile"))?)
-            }
-        };
-        Ok((name, entry))
-    });
-    Ok(Directory { meta, entries: entries.collect::<io::Result<_>>()? })
 }
 
 /// No bytes at all.

@@ -1,10 +1,11 @@
 //! Layers and their merge: cases by hand, hostile archives, random layers against a plain model.
 
-#![allow(unreachable_pub, reason = "a program, not a library")]
+#![allow(unreachable_pub, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test, not a library")]
 
 mod builder;
 mod cases;
 mod collect;
 mod hostile;
+mod images;
 mod model;
 mod random;
