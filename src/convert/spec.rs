@@ -1,0 +1,209 @@
+//! The command line of `veneer-convert`, checked.
+//! It opens nothing; whether the source is there shows when it is opened.
+//! The options are those of docs/convert.md; units name them, so they stay.
+
+use crate::image::tree::{Meta, Mode};
+use crate::layer::limits::Limits;
+use crate::layer::path::LayerPath;
+use crate::layer::pipeline::Threads;
+use crate::merge::{Existing, MountPoints};
+use crate::oci::document::Platform;
+use crate::oci::source::Source;
+use crate::size::Size;
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+
+/// Turns a container image, a layer or a directory into a verified image.
+#[derive(Debug, Parser)]
+#[command(name = "veneer-convert", version, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to convert: oci:PATH[:NAME], oci-archive:PATH[:NAME], docker-archive:PATH[:NAME], overlay2:DIR,
+    /// containerd:DIGEST, tar:PATH (tar:- for standard input), dir:PATH
+    #[arg(value_parser = Source::parse)]
+    source: Source,
+    /// What to write: NAME.raw, NAME.verity, NAME.roothash and NAME.manifest.json; a path without an ending
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["check", "dry_run"])]
+    output: Option<PathBuf>,
+    /// The file system of the image
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Read and check everything, and write nothing
+    #[arg(long, conflicts_with = "output")]
+    check: bool,
+    /// Show the steps and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The machine that the image is for, like linux/arm64; this one if not given
+    #[arg(long, value_parser = Platform::parse)]
+    platform: Option<Platform>,
+    /// Most bytes that may come out of the layers, with K, M, G or T (to base 1024)
+    #[arg(long, value_name = "SIZE", default_value = "32G", value_parser = Size::parse)]
+    max_size: Size,
+    /// Most entries that the layers may have
+    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().entries)]
+    max_entries: u64,
+    /// Leave the mount points out that a sandbox needs
+    #[arg(long)]
+    no_mount_points: bool,
+    /// Put a file into the image: SOURCE:TARGET[:MODE], mode 0755 if not given; any number of times
+    #[arg(long, value_name = "SOURCE:TARGET[:MODE]", value_parser = FileToInject::parse)]
+    inject: Vec<FileToInject>,
+    /// Let what is injected take the place of what is there
+    #[arg(long)]
+    replace: bool,
+    /// Do all the work in one thread; the image is the same
+    #[arg(long)]
+    one_thread: bool,
+}
+
+/// The file system of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Read-only, small, quick to write.
+    #[default]
+    Erofs,
+    /// For writable roots of virtual machines.
+    Ext4,
+}
+
+impl Format {
+    /// Its name, as in `--format` and the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Erofs => "erofs",
+            Self::Ext4 => "ext4",
+        }
+    }
+}
+
+/// What is to become of the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// An image of this name.
+    Writing(PathBuf),
+    /// Nothing: it is read and checked.
+    Checking,
+    /// Nothing at all: the steps are shown, for this name if one was given.
+    Showing(Option<PathBuf>),
+}
+
+/// A file that goes into the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileToInject {
+    /// Where it is.
+    pub source: PathBuf,
+    /// Where it will be.
+    pub target: LayerPath,
+    /// With what permissions; root owns it, and its time is 1970.
+    pub meta: Meta,
+}
+
+impl FileToInject {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not SOURCE:TARGET[:MODE]");
+        let (source, rest) = text.split_once(':').ok_or_else(wrong)?;
+        let (target, mode) = match rest.rsplit_once(':') {
+            Some((target, mode)) => (target, u16::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o7777)),
+            None => (rest, Some(0o755)),
+        };
+        let mode = Mode(mode.ok_or_else(wrong)?);
+        let target = LayerPath::parse(target.as_bytes()).map_err(|error| format!("{text:?}: {error}"))?;
+        if source.is_empty() || target.is_root() {
+            return Err(wrong());
+        }
+        Ok(Self { source: source.into(), target, meta: Meta { mode, ..Meta::default() } })
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Where it comes from.
+    pub source: Source,
+    /// What becomes of it.
+    pub doing: Doing,
+    /// As what file system.
+    pub format: Format,
+    /// For which machine.
+    pub platform: Platform,
+    /// Bounds.
+    pub limits: Limits,
+    /// Whether mount points are added.
+    pub mount_points: MountPoints,
+    /// What is injected.
+    pub inject: Vec<FileToInject>,
+    /// Whether that may take the place of what is there.
+    pub existing: Existing,
+    /// How the work is spread.
+    pub threads: Threads,
+}
+
+impl From<Arguments> for Spec {
+    fn from(typed: Arguments) -> Self {
+        let limits = Limits { total_size: typed.max_size.bytes(), entries: typed.max_entries, ..Limits::default() };
+        Self {
+            doing: match (typed.dry_run, typed.output) {
+                (true, output) => Doing::Showing(output),
+                (false, Some(output)) => Doing::Writing(output),
+                (false, None) => Doing::Checking,
+            },
+            source: typed.source,
+            format: typed.format,
+            platform: typed.platform.unwrap_or_else(Platform::of_this_machine),
+            limits,
+            mount_points: if typed.no_mount_points { MountPoints::Left } else { MountPoints::Added },
+            inject: typed.inject,
+            existing: if typed.replace { Existing::Replaced } else { Existing::Refused },
+            threads: if typed.one_thread { Threads::One } else { Threads::More },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Spec, String> {
+        let words = std::iter::once("veneer-convert").chain(line.split_whitespace());
+        Arguments::try_parse_from(words).map(Spec::from).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_command_line_says_what_becomes_of_the_source() {
+        let spec = parsed("tar:- --output /x/hello").expect("good");
+        assert_eq!(spec.doing, Doing::Writing("/x/hello".into()));
+        assert_eq!(
+            (spec.format, spec.mount_points, spec.existing),
+            (Format::Erofs, MountPoints::Added, Existing::Refused)
+        );
+        assert_eq!(spec.limits, Limits::default());
+        let spec = parsed("dir:/ --check --max-size 1G --no-mount-points --platform arm64").expect("good");
+        assert_eq!(
+            (spec.doing, spec.limits.total_size, spec.mount_points),
+            (Doing::Checking, 1 << 30, MountPoints::Left)
+        );
+        assert_eq!(spec.platform.to_string(), "linux/arm64");
+        let spec = parsed("dir:/ --dry-run --inject /a:/sbin/a --inject b:/etc/b:0600").expect("good");
+        let modes: Vec<u16> = spec.inject.iter().map(|file| file.meta.mode.0).collect();
+        assert_eq!((spec.doing, modes), (Doing::Showing(None), vec![0o755, 0o600]));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for line in [
+            "",
+            "dir:/",
+            "x:/ --check",
+            "dir:/ --check --output x",
+            "dir:/ --check --format fat",
+            "dir:/ --check --max-size 0",
+            "dir:/ --check --platform windows/amd64",
+            "dir:/ --check --inject /a",
+            "dir:/ --check --inject /a:/",
+            "dir:/ --check --inject /a:/../b",
+            "dir:/ --check --inject /a:/b:9",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}
