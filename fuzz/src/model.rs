@@ -6,17 +6,47 @@ use veneer::app::{Access, App, OverlayMode};
 
 /// What Veneer itself writes, by section.
 const UNIT: &[&str] = &[
-    "SourcePath", "Description", "Documentation", "BindsTo", "Requires", "Wants", "After", "Before", "Conflicts",
-    "RequiresMountsFor", "ConditionPathExists", "AssertPathExists", "DefaultDependencies", "StopWhenUnneeded",
-    "JobTimeoutSec", "PropagatesStopTo", "PartOf",
+    "SourcePath",
+    "Description",
+    "Documentation",
+    "BindsTo",
+    "Requires",
+    "Wants",
+    "After",
+    "Before",
+    "Conflicts",
+    "RequiresMountsFor",
+    "ConditionPathExists",
+    "AssertPathExists",
+    "DefaultDependencies",
+    "StopWhenUnneeded",
+    "JobTimeoutSec",
+    "PropagatesStopTo",
+    "PartOf",
 ];
 const MOUNT: &[&str] = &["What", "Where", "Type", "Options"];
 const SOCKET: &[&str] = &["ListenStream", "ListenDatagram", "Service", "Accept", "FileDescriptorName"];
 const TIMER: &[&str] = &["OnCalendar", "Persistent", "Unit"];
 const SERVICE: &[&str] = &[
-    "Type", "NotifyAccess", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecStop", "ExecStopPost", "RootDirectory",
-    "Environment", "DynamicUser", "ProtectSystem", "User", "ReadWritePaths", "StateDirectory", "BindPaths",
-    "BindReadOnlyPaths", "LoadCredential", "MountAPIVFS", "PrivateUsers",
+    "Type",
+    "NotifyAccess",
+    "ExecStartPre",
+    "ExecStart",
+    "ExecStartPost",
+    "ExecStop",
+    "ExecStopPost",
+    "RootDirectory",
+    "Environment",
+    "DynamicUser",
+    "ProtectSystem",
+    "User",
+    "ReadWritePaths",
+    "StateDirectory",
+    "BindPaths",
+    "BindReadOnlyPaths",
+    "LoadCredential",
+    "MountAPIVFS",
+    "PrivateUsers",
 ];
 
 /// One setting: its section, its name, its text.
