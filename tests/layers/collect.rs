@@ -83,14 +83,37 @@ impl Collected {
         text
     }
 
+    /// The same with everything that an inode has.
+    #[allow(dead_code, reason = "not for all who take this file")]
+    pub fn full_listing(&self) -> String {
+        let (mut text, mut first) = (String::new(), BTreeMap::new());
+        self.list_with("/", &self.root, &mut text, &mut first, &|meta| format!("dir {meta:?}"), &|inode| match inode {
+            Inode::File(meta, size, bytes) => format!("{meta:?} {size} {}", Digest::of(bytes)),
+            Inode::Special(meta, special) => format!("{meta:?} {special:?}"),
+        });
+        text
+    }
+
     fn list(&self, at: &str, directory: &Directory, text: &mut String, first: &mut BTreeMap<u32, String>) {
+        self.list_with(at, directory, text, first, &dir_line, &inode_line);
+    }
+
+    fn list_with(
+        &self,
+        at: &str,
+        directory: &Directory,
+        text: &mut String,
+        first: &mut BTreeMap<u32, String>,
+        dir_line: &dyn Fn(&Meta) -> String,
+        inode_line: &dyn Fn(&Inode) -> String,
+    ) {
         writeln!(text, "{at} {}", dir_line(&directory.meta)).expect("text");
         for (name, entry) in &directory.entries {
             assert!(!name.is_empty() && name.len() <= 255 && !matches!(&**name, b"." | b".."), "{name:?}");
             assert!(!name.contains(&b'/') && !name.contains(&0), "{name:?}");
             let path = format!("{}/{}", at.trim_end_matches('/'), name.escape_ascii());
             match entry {
-                Entry::Directory(below) => self.list(&path, below, text, first),
+                Entry::Directory(below) => self.list_with(&path, below, text, first, dir_line, inode_line),
                 Entry::Inode(id) => match first.get(&id.0) {
                     Some(other) => writeln!(text, "{path} = {other}").expect("text"),
                     None => {

@@ -8,4 +8,5 @@ mod collect;
 mod hostile;
 mod images;
 mod model;
+mod peers;
 mod random;
