@@ -49,7 +49,7 @@ fn opened(tree: &mut Tree, log: &mut Log, node: NodeId, name: Box<[u8]>) -> io::
         MetaOf::Nobody => Meta { mode: IMPLIED, ..Meta::default() },
         MetaOf::Point(mode) => Meta { mode: Mode(mode), ..Meta::default() },
     };
-    Ok(Open { name, meta, ahead: names.into_iter(), done: Vec::new() })
+    Ok(Open { name, meta, ahead: (*names).into_iter(), done: Vec::new() })
 }
 
 fn id(log: &Log, leaf: Leaf) -> io::Result<InodeId> {

@@ -118,6 +118,13 @@ impl Log {
         }
     }
 
+    /// Names are not needed behind the replay: their memory is for the tree that comes out.
+    pub(super) fn forget_names(&mut self) {
+        for op in self.layers.iter_mut().flatten() {
+            op.path = LayerPath::default();
+        }
+    }
+
     /// Takes a directory's own inode out.
     pub(super) fn take_meta(&mut self, at: OpRef) -> Option<Meta> {
         let op = self.layers.get_mut(at.layer as usize)?.get_mut(at.op as usize)?;

@@ -6,7 +6,6 @@ use super::log::Log;
 use super::tree::{Leaf, MetaOf, NodeId, Tree, What};
 use crate::image::tree::{InodeId, Meta, Mode};
 use crate::layer::fault::{bad, within};
-use std::collections::BTreeMap;
 use std::io;
 
 /// Whether mount points are added.
@@ -49,7 +48,7 @@ const FILES: [&[u8]; 3] = [b"etc/machine-id", b"etc/resolv.conf", b"etc/localtim
 pub(super) fn add(tree: &mut Tree, log: &Log, mut file: impl FnMut(&Meta) -> io::Result<InodeId>) -> io::Result<()> {
     for (path, mode) in DIRECTORIES {
         if let Some((parent, name)) = place(tree, log, path)? {
-            tree.put(parent, name, What::Directory { meta: MetaOf::Point(mode), names: BTreeMap::new() })?;
+            tree.put(parent, name, What::Directory { meta: MetaOf::Point(mode), names: Box::default() })?;
         }
     }
     for path in FILES {

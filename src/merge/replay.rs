@@ -7,7 +7,6 @@ use super::log::{Body, Log, Op, OpRef};
 use super::tree::{Leaf, MetaOf, NodeId, Tree, What};
 use crate::layer::fault::{bad, within};
 use crate::layer::path::{LayerPath, split};
-use std::collections::BTreeMap;
 use std::io;
 
 /// Whether a layer may take the place of what is there.
@@ -92,7 +91,7 @@ fn directory(tree: &mut Tree, log: &Log, at: OpRef, path: &LayerPath, existing: 
         Some((child, What::Directory { .. })) => tree.set_meta(child, MetaOf::Op(at)),
         Some(_) if existing == Existing::Refused => return Err(there()),
         _ => {
-            let what = What::Directory { meta: MetaOf::Op(at), names: BTreeMap::new() };
+            let what = What::Directory { meta: MetaOf::Op(at), names: Box::default() };
             tree.put(parent, name, what)?;
         }
     }

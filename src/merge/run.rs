@@ -58,6 +58,7 @@ pub fn merge<W: TreeWriter>(
         let writer = &mut merging.writer;
         points::add(&mut tree, &merging.log, |meta| writer.file(meta, 0, &mut Nothing))?;
     }
+    merging.log.forget_names();
     merging.fetch_missing(&tree)?;
     let root = emit::root(&mut tree, &mut merging.log)?;
     Ok((merging.writer.finish(&root)?, merging.summary))

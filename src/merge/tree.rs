@@ -37,16 +37,18 @@ pub(super) enum Leaf {
     Made(InodeId),
 }
 
+#[allow(clippy::box_collection, reason = "most are leaves, and small this way")]
 #[derive(Debug)]
 pub(super) enum What {
-    Directory { meta: MetaOf, names: BTreeMap<Box<[u8]>, NodeId> },
+    Directory { meta: MetaOf, names: Box<BTreeMap<Box<[u8]>, NodeId>> },
     Leaf(Leaf),
 }
 
 #[derive(Debug)]
 struct Node {
     parent: NodeId,
-    depth: usize,
+    /// Directories above it; the limit is far below 2¹⁶.
+    depth: u16,
     what: What,
 }
 
@@ -60,13 +62,14 @@ pub(super) struct Way<'a> {
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
-    depth: usize,
+    depth: u16,
 }
 
 impl Tree {
     /// An empty root; directories may be so deep.
     pub(super) fn new(depth: usize) -> Self {
-        let what = What::Directory { meta: MetaOf::Nobody, names: BTreeMap::new() };
+        let what = What::Directory { meta: MetaOf::Nobody, names: Box::default() };
+        let depth = u16::try_from(depth).unwrap_or(u16::MAX - 1);
         Self { nodes: vec![Node { parent: ROOT, depth: 0, what }], depth }
     }
 
@@ -78,7 +81,7 @@ impl Tree {
     pub(super) fn take(&mut self, node: NodeId) -> What {
         std::mem::replace(
             &mut self.nodes[node as usize].what,
-            What::Directory { meta: MetaOf::Nobody, names: BTreeMap::new() },
+            What::Directory { meta: MetaOf::Nobody, names: Box::default() },
         )
     }
 
@@ -130,7 +133,7 @@ impl Tree {
         let Some((parent, name)) = split(path) else { return Ok(None) };
         let Way { mut directory, missing } = self.walk(log, parent)?;
         for name in missing {
-            let what = What::Directory { meta: MetaOf::Nobody, names: BTreeMap::new() };
+            let what = What::Directory { meta: MetaOf::Nobody, names: Box::default() };
             directory = self.put(directory, name, what)?;
         }
         Ok(Some((directory, name)))
