@@ -17,6 +17,7 @@ pub mod files;
 pub mod generator;
 pub mod image_files;
 pub mod image_mount;
+pub mod image_output;
 pub mod ioctl;
 pub mod journal;
 pub mod journal_datagram;
