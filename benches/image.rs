@@ -64,7 +64,10 @@ fn tree(path: &Path) {
         }));
     }
     let (ours, one, theirs) = (median(ours), median(one), median(theirs));
-    println!("tree: ours {ours:.0} ms, on one thread {one:.0} ms, veritysetup {theirs:.0} ms: {:.2} times", theirs / ours);
+    println!(
+        "tree: ours {ours:.0} ms, on one thread {one:.0} ms, veritysetup {theirs:.0} ms: {:.2} times",
+        theirs / ours
+    );
 }
 
 struct Bytes(File, Vec<u8>);

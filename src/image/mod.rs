@@ -6,4 +6,6 @@ pub mod bytes;
 pub mod directories;
 pub mod erofs;
 pub mod identity;
+pub mod manifest;
+pub mod publish;
 pub mod tree;
