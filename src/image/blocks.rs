@@ -43,6 +43,7 @@ pub struct BlockStream<F: WriteAt> {
     /// What is not yet handed on, and the block it begins with.
     buffer: Vec<u8>,
     first: u64,
+    hashed: bool,
     jobs: Option<SyncSender<Job>>,
     emptied: Receiver<Vec<u8>>,
     thread: Option<JoinHandle<io::Result<Hashing>>>,
@@ -60,10 +61,11 @@ impl<F: WriteAt> BlockStream<F> {
         let (jobs, taken) = sync_channel(WAITING);
         let (give_back, emptied) = channel();
         let target = Arc::clone(&file);
+        let hashed = matches!(hashing, Hashing::Leaves(_));
         let work = move || work(&*target, &taken, hashing, |buffer| drop(give_back.send(buffer)));
         let thread = std::thread::Builder::new().name("blocks".into()).spawn(work)?;
         let buffer = Vec::with_capacity(BATCH);
-        Ok(Self { file, buffer, first: 0, jobs: Some(jobs), emptied, thread: Some(thread) })
+        Ok(Self { file, buffer, first: 0, hashed, jobs: Some(jobs), emptied, thread: Some(thread) })
     }
 
     /// The block that comes next; bytes of a block that has begun do not count.
@@ -105,6 +107,17 @@ impl<F: WriteAt> BlockStream<F> {
     pub fn pad(&mut self) -> io::Result<()> {
         let over = self.buffer.len() % BLOCK;
         if over == 0 { Ok(()) } else { self.zeros((BLOCK - over) as u64) }
+    }
+
+    /// Leaves out blocks, which read as zeros: holes if nobody wants their digests.
+    pub fn skip(&mut self, blocks: u64) -> io::Result<()> {
+        if self.hashed {
+            return self.zeros(blocks * BLOCK as u64);
+        }
+        self.pad()?;
+        self.hand_on()?;
+        self.first += blocks;
+        Ok(())
     }
 
     /// Goes back to a block: what came since is written over by what comes now.
@@ -227,6 +240,12 @@ impl<F: WriteAt> Settled<F> {
             Hashing::Leaves(leaves) => leaves.set(block, &bytes),
             Hashing::Nothing => Ok(()),
         }
+    }
+
+    /// Makes the file longer by blocks that read as zeros; where digests were asked for there are none of these.
+    pub fn lengthen(&mut self, blocks: u64) -> io::Result<()> {
+        self.blocks = self.blocks.max(blocks);
+        self.file.set_size(self.blocks * BLOCK as u64)
     }
 
     /// The digests, if they were asked for.

@@ -2,6 +2,7 @@
 //! It lays nothing out and follows no link; the depth of a tree costs no stack here.
 //! Rules: what `tree` says of names; path_resolution(7).
 
+use super::limits::refused;
 use super::tree::{Directory, Entry};
 use std::io;
 
@@ -54,8 +55,8 @@ pub fn count_links(directories: &[Flat<'_>], inodes: usize) -> io::Result<Vec<u3
     for entry in directories.iter().flat_map(|flat| flat.directory.entries.values()) {
         if let Entry::Inode(id) = entry {
             let count =
-                links.get_mut(id.0 as usize).ok_or_else(|| invalid("a name leads to an unknown inode".into()))?;
-            *count = count.checked_add(1).ok_or_else(|| invalid("a file has more than 4294967295 names".into()))?;
+                links.get_mut(id.0 as usize).ok_or_else(|| refused("a name leads to an unknown inode".into()))?;
+            *count = count.checked_add(1).ok_or_else(|| refused("a file has more than 4294967295 names".into()))?;
         }
     }
     Ok(links)
@@ -64,16 +65,12 @@ pub fn count_links(directories: &[Flat<'_>], inodes: usize) -> io::Result<Vec<u3
 fn check_name(name: &[u8]) -> io::Result<()> {
     let shown = || String::from_utf8_lossy(name);
     if name.len() > NAME_MAX {
-        return Err(invalid(format!("the name {:?} has {} bytes, {NAME_MAX} fit", shown(), name.len())));
+        return Err(refused(format!("the name {:?} has {} bytes, {NAME_MAX} fit", shown(), name.len())));
     }
     if matches!(name, b"" | b"." | b"..") || name.iter().any(|byte| matches!(byte, 0 | b'/')) {
-        return Err(invalid(format!("no file can have the name {:?}", shown())));
+        return Err(refused(format!("no file can have the name {:?}", shown())));
     }
     Ok(())
-}
-
-fn invalid(said: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, said)
 }
 
 #[cfg(test)]

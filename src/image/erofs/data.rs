@@ -4,6 +4,7 @@
 
 use super::format::{Layout, NO_BLOCK, address};
 use crate::image::blocks::{BlockStream, WriteAt};
+use crate::image::limits::wrong_size;
 use crate::image::tree::{Content, Piece};
 use crate::verity::build::BLOCK;
 use sha2::{Digest, Sha256};
@@ -177,10 +178,6 @@ fn chunk_addresses(runs: &[Range<u64>], end: u64, bits: u8, first: u64) -> io::R
         begin += run.end - run.start;
     }
     Ok(addresses)
-}
-
-fn wrong_size(how: &str, size: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("a file's content {how} the {size} bytes that were announced"))
 }
 
 #[cfg(test)]

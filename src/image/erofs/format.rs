@@ -4,7 +4,7 @@
 
 use crate::image::bytes::{Fields as _, crc32c};
 use crate::image::identity::Uuid;
-use crate::image::tree::{Device, Meta, Time};
+use crate::image::tree::{Meta, Time};
 use crate::verity::build::BLOCK;
 use std::io;
 
@@ -219,16 +219,6 @@ pub(super) fn extended(compact: &[u8], epoch: Time) -> Vec<u8> {
     record
 }
 
-/// A device's number as it is kept: 12 bits for the driver, 20 for the device (`new_encode_dev`, linux/kdev_t.h).
-pub(super) fn device_number(device: Device) -> io::Result<u32> {
-    let Device { major, minor } = device;
-    if major >= 1 << 12 || minor >= 1 << 20 {
-        let said = format!("device number {major}:{minor} is beyond what a file system holds (4095:1048575)");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, said));
-    }
-    Ok(minor & 0xff | major << 8 | (minor & !0xff) << 12)
-}
-
 /// A block's number, which has 32 bits.
 pub(super) fn address(block: u64) -> io::Result<u32> {
     let fits = u32::try_from(block).ok().filter(|block| *block != NO_BLOCK);
@@ -282,16 +272,6 @@ mod tests {
         let mut made = extended(&compact, EPOCH);
         set_links(&mut made, 70_000);
         assert_eq!(made, wanted);
-    }
-
-    #[test]
-    fn device_numbers_are_the_kernels() {
-        let number = |major, minor| device_number(Device { major, minor }).ok();
-        assert_eq!(number(0, 0), Some(0));
-        assert_eq!(number(8, 1), Some(0x801));
-        assert_eq!(number(0xfff, 0xf_ffff), Some(0xffff_ffff));
-        assert_eq!(number(259, 0x12345), Some(0x1231_0345));
-        assert_eq!((number(0x1000, 0), number(0, 1 << 20)), (None, None));
     }
 
     #[test]

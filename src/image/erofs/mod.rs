@@ -14,10 +14,11 @@ mod xattr;
 
 use super::blocks::{BlockStream, Hashing, WriteAt};
 use super::identity::{Purpose, Seed};
+use super::limits::{check_link, device_number};
 use super::tree::{Content, Directory, InodeId, Meta, Special, Time, TreeWriter};
 use crate::verity::build::{BLOCK, Built, Leaves};
 use data::{Stored, Tail};
-use format::{Chunked, Form, Inode, Kind, Layout, NO_BLOCK, address, device_number};
+use format::{Chunked, Form, Inode, Kind, Layout, NO_BLOCK, address};
 use packing::{Packed, Packing, Place};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -25,8 +26,6 @@ use std::io;
 
 /// The layout's version: the same tree and options give the same bytes as long as it is the same.
 pub const LAYOUT_VERSION: u32 = 1;
-/// Longest link (`PATH_MAX` without its closing zero byte, linux/limits.h).
-const LINK_MAX: usize = 4095;
 
 /// What becomes of files with the same bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,11 +208,7 @@ impl<F: WriteAt> TreeWriter for Writer<F> {
 
 impl<F: WriteAt> Writer<F> {
     fn link(&mut self, meta: &Meta, target: &[u8]) -> io::Result<InodeId> {
-        if target.is_empty() || target.len() > LINK_MAX || target.contains(&0) {
-            let said =
-                format!("no link can say {:?}: 1 to {LINK_MAX} bytes, none zero", String::from_utf8_lossy(target));
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, said));
-        }
+        check_link(target)?;
         let size = target.len() as u64;
         let xattrs = self.xattrs.behind_inode(&meta.xattrs)?;
         let mut stored =

@@ -3,6 +3,7 @@
 //! Rules: the kernel's `fs/erofs/erofs_fs.h` and `xattr.c`; prefixes are those of xattr(7).
 
 use crate::image::bytes::Fields as _;
+use crate::image::limits::refused;
 use crate::image::tree::Xattr;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -84,7 +85,7 @@ pub(super) fn count_field(body: &[u8]) -> io::Result<u16> {
     match body.len() {
         0 => Ok(0),
         size => u16::try_from((size - HEAD) / 4 + 1).map_err(|_| {
-            invalid("a file has more than 256 KiB of extended attributes, which EROFS cannot hold".into())
+            refused("a file has more than 256 KiB of extended attributes, which EROFS cannot hold".into())
         }),
     }
 }
@@ -93,11 +94,11 @@ pub(super) fn count_field(body: &[u8]) -> io::Result<u16> {
 fn entry(xattr: &Xattr) -> io::Result<Vec<u8>> {
     let shown = String::from_utf8_lossy(&xattr.name);
     let (index, rest) = prefix(&xattr.name)
-        .ok_or_else(|| invalid(format!("extended attribute {shown:?} is of no kind EROFS keeps")))?;
+        .ok_or_else(|| refused(format!("extended attribute {shown:?} is of no kind EROFS keeps")))?;
     let size = u16::try_from(xattr.value.len())
-        .map_err(|_| invalid(format!("extended attribute {shown:?} has {} bytes, 65535 fit", xattr.value.len())))?;
+        .map_err(|_| refused(format!("extended attribute {shown:?} has {} bytes, 65535 fit", xattr.value.len())))?;
     let name = u8::try_from(rest.len())
-        .map_err(|_| invalid(format!("extended attribute {shown:?} has too long a name, 255 bytes fit")))?;
+        .map_err(|_| refused(format!("extended attribute {shown:?} has too long a name, 255 bytes fit")))?;
     let mut entry = vec![name, index];
     entry.extend_from_slice(&size.to_le_bytes());
     entry.extend_from_slice(rest);
@@ -116,10 +117,6 @@ fn prefix(name: &[u8]) -> Option<(u8, &[u8])> {
             .find_map(|(index, prefix)| name.strip_prefix(prefix).map(|rest| (index, rest)))
             .filter(|(_, rest)| !rest.is_empty()),
     }
-}
-
-fn invalid(said: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, said)
 }
 
 #[cfg(test)]
