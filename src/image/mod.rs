@@ -4,6 +4,7 @@
 pub mod blocks;
 pub mod bytes;
 pub mod directories;
+pub mod disk;
 pub mod erofs;
 pub mod ext4;
 pub mod identity;
