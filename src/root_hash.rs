@@ -23,6 +23,11 @@ impl RootHash {
         Ok(Self(text.to_ascii_lowercase().into()))
     }
 
+    /// The root hash that a tree was found to have.
+    pub fn of_bytes(hash: &[u8]) -> Self {
+        Self(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    }
+
     /// The hash in hex, which is also what a signature signs.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -50,6 +55,7 @@ mod tests {
         let hash = RootHash::parse(&"Ab".repeat(32)).expect("good hash");
         assert_eq!(hash.as_str(), "ab".repeat(32));
         assert_eq!(hash.to_bytes(), vec![0xab; 32]);
+        assert_eq!(RootHash::of_bytes(&hash.to_bytes()), hash);
         for bad in ["", "ab", &"g".repeat(64), &"a".repeat(63), &format!("{}\n", "a".repeat(64))] {
             assert!(RootHash::parse(bad).is_err(), "{bad:?}");
         }

@@ -2,6 +2,7 @@
 //! It opens no file and calls no kernel: `host` brings the bytes in and carries the decisions out.
 //! Rules: DESIGN of verity in docs/verity.md; dm-verity's format is the kernel's and cryptsetup's.
 
+pub mod build;
 pub mod corruption;
 pub mod dm_message;
 pub mod fault;

@@ -2,6 +2,9 @@
 //! It reads no file and trusts nothing: what it says is checked here and then against the root hash (`tree`).
 //! Format: cryptsetup's `lib/verity/verity.c` and the kernel's admin-guide/device-mapper/verity.
 
+use crate::image::bytes::Fields as _;
+use crate::image::identity::Uuid;
+
 /// Bytes a superblock takes.
 pub const SUPERBLOCK_SIZE: usize = 512;
 const SIGNATURE: &[u8; 8] = b"verity\0\0";
@@ -79,6 +82,23 @@ impl Superblock {
         Ok(Self { algorithm, data_block, hash_block, data_blocks, salt: bytes[88..88 + salt].to_vec() })
     }
 
+    /// Writes a superblock, as `veritysetup format` does.
+    pub fn to_bytes(&self, uuid: Uuid) -> [u8; SUPERBLOCK_SIZE] {
+        let mut bytes = [0; SUPERBLOCK_SIZE];
+        bytes.put(0, SIGNATURE);
+        // Version, and the hash type that has the salt first.
+        bytes.put_u32(8, 1);
+        bytes.put_u32(12, 1);
+        bytes.put(16, &uuid.0);
+        bytes.put(32, self.algorithm.name().as_bytes());
+        bytes.put_u32(64, self.data_block);
+        bytes.put_u32(68, self.hash_block);
+        bytes.put_u64(72, self.data_blocks);
+        bytes.put_u16(80, self.salt.len().min(SALT_MAX) as u16);
+        bytes.put(88, &self.salt[..self.salt.len().min(SALT_MAX)]);
+        bytes
+    }
+
     /// Bytes of data the tree covers.
     pub fn data_size(&self) -> u64 {
         self.data_blocks * u64::from(self.data_block)
@@ -131,6 +151,13 @@ pub(super) mod tests {
         let sb = Superblock::parse(&written(7, b"salt")).expect("good superblock");
         assert_eq!((sb.data_blocks, sb.data_size(), sb.tree_start()), (7, 7 * 4096, 1));
         assert_eq!((sb.algorithm, sb.salt.as_slice()), (Algorithm::Sha256, &b"salt"[..]));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let sb = Superblock::parse(&written(7, b"salt")).expect("good superblock");
+        assert_eq!(sb.to_bytes(Uuid([0; 16])), written(7, b"salt"));
+        assert_eq!(sb.to_bytes(Uuid([9; 16]))[16..32], [9; 16]);
     }
 
     #[test]

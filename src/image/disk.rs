@@ -1,0 +1,245 @@
+//! A disk image around a root file system: GPT, with the hash tree and its signature in partitions of their own.
+//! It writes nowhere and signs nothing; it says what goes where.
+//! Rules: the UEFI Specification ("GUID Partition Table"), the Discoverable Partitions Specification (UAPI.2): the root's
+//! partition has the first half of the root hash for its UUID, the tree's the second.
+
+use super::bytes::Fields as _;
+use super::identity::{Purpose, Seed, Uuid};
+use crate::root_hash::RootHash;
+
+const SECTOR: u64 = 512;
+/// Partitions begin at multiples of this, as systemd-repart and others have it.
+const ALIGNMENT: u64 = 1 << 20;
+const ENTRIES: usize = 128;
+const ENTRY: usize = 128;
+/// Sectors of the entries.
+const ENTRY_SECTORS: u64 = (ENTRIES * ENTRY) as u64 / SECTOR;
+/// "Read-only", a bit of the specification.
+const READ_ONLY: u64 = 1 << 60;
+
+/// What machines the root is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// 64-bit x86.
+    X86_64,
+    /// 64-bit ARM.
+    Arm64,
+}
+
+/// A partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partition {
+    /// The file system.
+    Root,
+    /// Its hash tree.
+    Tree,
+    /// The signature of its root hash, as JSON.
+    Signature,
+}
+
+impl Partition {
+    fn kind(self, machine: Machine) -> u128 {
+        match (machine, self) {
+            (Machine::X86_64, Self::Root) => 0x4f68_bce3_e8cd_4db1_96e7_fbca_f984_b709,
+            (Machine::X86_64, Self::Tree) => 0x2c73_57ed_ebd2_46d9_aec1_23d4_37ec_2bf5,
+            (Machine::X86_64, Self::Signature) => 0x4109_2b05_9fc8_4523_994f_2def_0408_b176,
+            (Machine::Arm64, Self::Root) => 0xb921_b045_1df0_41c3_af44_4c6f_280d_3fae,
+            (Machine::Arm64, Self::Tree) => 0xdf33_00ce_d69f_4c92_978c_9bfb_0f38_d820,
+            (Machine::Arm64, Self::Signature) => 0x6db6_9de6_29f4_4758_a7a5_9621_90f0_0ce3,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Tree => "root-verity",
+            Self::Signature => "root-verity-sig",
+        }
+    }
+}
+
+/// What a disk is made of.
+#[derive(Clone, Debug)]
+pub struct Contents<'a> {
+    /// Bytes of the file system.
+    pub image: u64,
+    /// Bytes of the hash file.
+    pub tree: u64,
+    /// Bytes of the signature's JSON, if there is one.
+    pub signature: Option<u64>,
+    /// The root hash.
+    pub root: &'a RootHash,
+    /// What machines the root is for.
+    pub machine: Machine,
+    /// Where the disk's own UUID comes from.
+    pub seed: Seed,
+}
+
+/// A disk laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Its size.
+    pub size: u64,
+    /// What stands at its beginning.
+    pub head: Vec<u8>,
+    /// What stands at its end, and where.
+    pub tail: (u64, Vec<u8>),
+    /// Where each partition begins; up to the next everything is zero.
+    pub partitions: Vec<(Partition, u64)>,
+}
+
+/// The JSON of a signature partition (UAPI.2, "Verity Signature"), padded as it asks for.
+pub fn signature_json(root: &RootHash, certificate_sha256: &[u8; 32], pkcs7: &[u8]) -> Vec<u8> {
+    let fingerprint: String = certificate_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let json =
+        format!(r#"{{"rootHash":"{root}","certificateFingerprint":"{fingerprint}","signature":"{}"}}"#, base64(pkcs7));
+    let mut bytes = json.into_bytes();
+    bytes.resize((bytes.len() + 1).next_multiple_of(4096), 0);
+    bytes
+}
+
+/// Lays a disk out.
+pub fn lay_out(contents: &Contents<'_>) -> Disk {
+    let sizes = [
+        (Partition::Root, Some(contents.image)),
+        (Partition::Tree, Some(contents.tree)),
+        (Partition::Signature, contents.signature),
+    ];
+    let (mut at, mut partitions, mut entries) = (ALIGNMENT, Vec::new(), vec![0; ENTRIES * ENTRY]);
+    for (partition, size) in sizes.into_iter().filter_map(|(partition, size)| size.map(|size| (partition, size))) {
+        let entry = &mut entries[partitions.len() * ENTRY..][..ENTRY];
+        put_entry(entry, partition, contents, at / SECTOR, (at + size.next_multiple_of(4096)) / SECTOR - 1);
+        partitions.push((partition, at));
+        at = (at + size).next_multiple_of(ALIGNMENT);
+    }
+    let size = at + ALIGNMENT;
+    let last = size / SECTOR - 1;
+    let header =
+        |own: u64, other: u64, entries_at: u64| header(&entries, contents.seed, [own, other, entries_at], last);
+    let mut head = protective_record(last).to_vec();
+    head.extend(header(1, last, 2));
+    head.extend(&entries);
+    let mut tail = entries.clone();
+    tail.extend(header(last, 1, last - ENTRY_SECTORS));
+    Disk { size, head, tail: ((last - ENTRY_SECTORS) * SECTOR, tail), partitions }
+}
+
+fn put_entry(entry: &mut [u8], partition: Partition, contents: &Contents<'_>, first: u64, last: u64) {
+    let hash = contents.root.to_bytes();
+    let half = |bytes: &[u8]| Uuid(std::array::from_fn(|index| bytes[index]));
+    let uuid = match partition {
+        Partition::Root => half(&hash[..16]),
+        Partition::Tree => half(&hash[hash.len() - 16..]),
+        Partition::Signature => contents.seed.uuid(Purpose::SignaturePartition),
+    };
+    entry.put(0, &mixed(Uuid(partition.kind(contents.machine).to_be_bytes())));
+    entry.put(16, &mixed(uuid));
+    entry.put_u64(32, first);
+    entry.put_u64(40, last);
+    entry.put_u64(48, READ_ONLY);
+    for (index, letter) in partition.label().encode_utf16().enumerate() {
+        entry.put_u16(56 + index * 2, letter);
+    }
+}
+
+/// A header at one sector, with the other's, and that of its entries.
+fn header(entries: &[u8], seed: Seed, [own, other, entries_at]: [u64; 3], last: u64) -> [u8; SECTOR as usize] {
+    let mut header = [0; SECTOR as usize];
+    header.put(0, b"EFI PART");
+    header.put_u32(8, 0x0001_0000);
+    header.put_u32(12, 92);
+    header.put_u64(24, own);
+    header.put_u64(32, other);
+    header.put_u64(40, ALIGNMENT / SECTOR);
+    header.put_u64(48, last - ENTRY_SECTORS - 1);
+    header.put(56, &mixed(seed.uuid(Purpose::Disk)));
+    header.put_u64(72, entries_at);
+    header.put_u32(80, ENTRIES as u32);
+    header.put_u32(84, ENTRY as u32);
+    header.put_u32(88, crc32(entries));
+    let sum = crc32(&header[..92]);
+    header.put_u32(16, sum);
+    header
+}
+
+/// The record that keeps programs which know no GPT away: one partition over everything.
+fn protective_record(last: u64) -> [u8; SECTOR as usize] {
+    let mut record = [0; SECTOR as usize];
+    let partition = &mut record[446..];
+    partition.put(1, &[0, 2, 0, 0xee, 0xff, 0xff, 0xff]);
+    partition.put_u32(8, 1);
+    partition.put_u32(12, u32::try_from(last).unwrap_or(u32::MAX));
+    record.put(510, &[0x55, 0xaa]);
+    record
+}
+
+/// A UUID as GPT keeps it: the first three fields little-endian.
+fn mixed(uuid: Uuid) -> [u8; 16] {
+    let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+    order.map(|index| uuid.0[index])
+}
+
+/// CRC-32 as in Ethernet.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+/// Base64 (RFC 4648).
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for part in bytes.chunks(3) {
+        let word = (0..3).fold(0u32, |word, index| word << 8 | u32::from(*part.get(index).unwrap_or(&0)));
+        for index in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * index) & 63) as usize];
+            text.push(if index <= part.len() { letter.into() } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_and_letters_are_the_known_ones() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(
+            ["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes())),
+            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
+        );
+    }
+
+    #[test]
+    fn partitions_follow_each_other_and_carry_the_root_hash() {
+        let root = RootHash::parse(&"0123456789abcdef".repeat(4)).expect("good hash");
+        let (seed, machine) = (Seed([1; 32]), Machine::X86_64);
+        let contents =
+            Contents { image: (5 << 20) + 4096, tree: 8192, signature: Some(4096), root: &root, machine, seed };
+        let disk = lay_out(&contents);
+        let places: Vec<_> = disk.partitions.iter().map(|(partition, at)| (*partition, at >> 20)).collect();
+        assert_eq!(places, [(Partition::Root, 1), (Partition::Tree, 7), (Partition::Signature, 8)]);
+        assert_eq!((disk.size >> 20, disk.tail.0 + disk.tail.1.len() as u64), (10, disk.size));
+        let entry = &disk.head[1024..];
+        assert_eq!(
+            entry[16..32],
+            [0x67, 0x45, 0x23, 0x01, 0xab, 0x89, 0xef, 0xcd, 1, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
+        );
+        assert_eq!(lay_out(&Contents { signature: None, ..contents }).partitions.len(), 2);
+    }
+
+    #[test]
+    fn a_signature_is_json_in_whole_blocks() {
+        let root = RootHash::parse(&"ab".repeat(32)).expect("good hash");
+        let bytes = signature_json(&root, &[0xcd; 32], b"foo");
+        assert_eq!(bytes.len(), 4096);
+        let text = String::from_utf8_lossy(&bytes);
+        let json: serde_json::Value = serde_json::from_str(text.trim_end_matches('\0')).expect("JSON");
+        assert_eq!(json["rootHash"], "ab".repeat(32));
+        assert_eq!(json["certificateFingerprint"], "cd".repeat(32));
+        assert_eq!(json["signature"], "Zm9v");
+    }
+}
