@@ -51,7 +51,7 @@ fn check(id: &AppId, chain: Option<&str>, journal: &Journal) -> Result<()> {
 fn is_newer(stale: &Stale, mark: &LiveMark) -> Result<bool> {
     let path = match stale {
         Stale::Gone(_) => return Ok(true),
-        Stale::Units => mark_store::drop_in(&mark.id),
+        Stale::Units => mark_store::unit(&mark.id),
         Stale::Replaced(path) | Stale::Appeared(path) => path.clone(),
     };
     let found = std::fs::metadata(&path).with_context(|| format!("looking at {path}"))?;

@@ -6,7 +6,7 @@ use crate::layout::{AppPaths, LIVE};
 use crate::live::LiveMark;
 use crate::name::AppId;
 use crate::plan;
-use crate::unit::{Content, DROP_IN, UnitName};
+use crate::unit::{Content, UnitName};
 use anyhow::{Context, Result};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -48,9 +48,9 @@ pub fn remove(id: &AppId) -> Result<()> {
     Ok(())
 }
 
-/// The generated drop-in whose command line carries the chain's digest.
-pub fn drop_in(id: &AppId) -> String {
-    format!("{GENERATED}/{}.d/{DROP_IN}", UnitName::service_of("veneer-verity", id))
+/// The generated unit whose command line carries the chain's digest.
+pub fn unit(id: &AppId) -> String {
+    format!("{GENERATED}/{}", UnitName::service_of("veneer-verity", id))
 }
 
 /// Units as they were found.

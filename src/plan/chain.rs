@@ -20,7 +20,7 @@ pub fn chain_files(id: &AppId) -> Vec<String> {
         names.root.to_string(),
         names.rw.to_string(),
         format!("{}.d/{DROP_IN}", names.overlay),
-        format!("{}.d/{DROP_IN}", names.verity),
+        names.verity.to_string(),
     ];
     files.sort();
     files
