@@ -152,6 +152,7 @@ fn generator(context: &Context) -> Option<(String, bool)> {
 fn installed() -> Vec<String> {
     let units = [
         "app@.service",
+        "veneer-check@.service",
         "veneer-verity@.service",
         "veneer-verity@.service.d",
         "veneer-overlay@.service",

@@ -53,6 +53,20 @@ pub fn unit(id: &AppId) -> String {
     format!("{GENERATED}/{}", UnitName::service_of("veneer-verity", id))
 }
 
+/// The digest of the app's present units, as the generator wrote it; none if it has no units (any more).
+///
+/// A reload may be writing them while we look: that takes a moment, no more.
+pub fn chain_of(id: &AppId) -> Option<String> {
+    let (path, end) = (unit(id), Instant::now() + PATIENCE);
+    loop {
+        let found = std::fs::read_to_string(&path).ok().and_then(|text| plan::digest_in(&text).map(str::to_owned));
+        if found.is_some() || Instant::now() >= end {
+            return found;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// Units as they were found.
 #[derive(Debug)]
 pub struct Units {

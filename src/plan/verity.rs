@@ -24,11 +24,6 @@ pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Du
     set.add(path, Content::File(text))
 }
 
-/// The digest that `plan` put into the set.
-pub(super) fn digest_in(set: &UnitSet) -> String {
-    chain_digest(set.iter())
-}
-
 /// A volatile overlay needs no drop-in: its place follows from the id.
 fn overlay(app: &App, names: &Names) -> Option<Unit> {
     let place = names.paths.overlay();
