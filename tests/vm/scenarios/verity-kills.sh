@@ -16,30 +16,22 @@ RANDOM=7
 rm -f /run/veneer-test/killed
 pause() { sleep "0.$(printf %03d $((RANDOM % $1)))"; }
 
-# By the units' own cgroups: a walk through all of /proc takes an emulated guest longer than what is to be killed.
-pid_of() {
-	local procs pid comm
-	for procs in /sys/fs/cgroup/system.slice/{,*/}{veneer-*@k.service,run-veneer-apps-k-*.mount}/cgroup.procs; do
-		{ read -r pid <"$procs" && read -r comm <"/proc/$pid/comm"; } 2>/dev/null || continue
-		if [ "$comm" = "$1" ]; then
-			echo "$pid"
-			return
-		fi
-	done
-}
+# The units' own cgroups; without a process of its own for each look, which takes longer than what is to be killed.
+cgroups=/sys/fs/cgroup/system.slice
+lists=("$cgroups"/system-veneer'\x2d'{verity,overlay}.slice/veneer-{verity,overlay}@k.service/cgroup.procs
+	"$cgroups"/run-veneer-apps-k-{image,rw,root}.mount/cgroup.procs)
 
 # Whatever has this name, as soon as it is there and a little later.
 kill_one() {
-	local name=$1 tries=0 pid
-	while [ "$tries" -lt 300 ]; do
-		pid=$(pid_of "$name")
-		if [ -n "$pid" ]; then
+	local name=$1 end=$((SECONDS + 3)) list pid comm
+	while [ "$SECONDS" -lt "$end" ]; do
+		for list in "${lists[@]}"; do
+			{ read -r pid <"$list" && read -r comm <"/proc/$pid/comm"; } 2>/dev/null || continue
+			[ "$comm" = "$name" ] || continue
 			pause 30
 			if kill -KILL "$pid" 2>/dev/null; then echo "$name" >>/run/veneer-test/killed; fi
 			return 0
-		fi
-		tries=$((tries + 1))
-		sleep 0.005
+		done
 	done
 }
 
