@@ -126,8 +126,10 @@ impl Written {
 
 /// From this many apps on, a second thread is worth its start.
 const MANY: usize = 64;
-/// Units of so many apps may wait to be written.
-const WAITING: usize = 32;
+/// So many apps are handed over at once: a thread that sleeps for each takes longer to wake than to write.
+const BATCH: usize = 16;
+/// So many batches may wait to be written.
+const WAITING: usize = 4;
 
 /// In the order of ids. One thread makes the units and this one writes them: two that write would only wait for each
 /// other, since a directory takes one new file at a time.
@@ -138,11 +140,11 @@ fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) 
     if rest.len() >= MANY {
         thread::scope(|scope| {
             let (sender, made) = sync_channel(WAITING);
-            let apps = rest.clone();
-            let maker = move || apps.map(make).try_for_each(|units| sender.send(units).map_err(drop));
+            let mut batches = text.apps.chunks(BATCH).map(|apps| apps.iter().map(make).collect::<Vec<_>>());
+            let maker = move || batches.try_for_each(|batch| sender.send(batch).map_err(drop));
             // No thread to be had: this one does it all, below.
             if thread::Builder::new().spawn_scoped(scope, maker).is_ok() {
-                for units in made {
+                for units in made.into_iter().flatten() {
                     all.add(Written::of(units, dir));
                     rest.next();
                 }
