@@ -36,8 +36,8 @@ data() {
 	for path in bash-completion/completions/veneer zsh/vendor-completions/_veneer fish/vendor_completions.d/veneer.fish; do
 		there 'regular file' 644 "/usr/share/$path"
 	done
-	for path in systemd/system/{app@,veneer-verity@,veneer-overlay@}.service \
-		systemd/system/run-veneer-apps-.mount.d/10-veneer.conf tmpfiles.d/veneer.conf \
+	for path in systemd/system/{app@,veneer-check@,veneer-verity@,veneer-overlay@}.service \
+		systemd/system/{run-veneer-apps-.mount,veneer-verity@.service}.d/10-veneer.conf tmpfiles.d/veneer.conf \
 		veneer/profiles/{default,nonetwork,trusted}.conf; do
 		there 'regular file' 644 "/usr/lib/$path"
 	done

@@ -20,19 +20,22 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("file");
 }
 
-/// Our static units as installed, and the few of systemd's that they and every unit lead to.
-fn install_static(root: &Path) {
-    for entry in fs::read_dir(repo("units")).expect("units") {
+fn install_units(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("units") {
         let path = entry.expect("entry").path();
         let name = path.file_name().expect("name").to_string_lossy().into_owned();
         if path.is_dir() {
-            let file = path.join("10-veneer.conf");
-            write(&root.join(UNITS).join(&name).join("10-veneer.conf"), &fs::read_to_string(file).expect("drop-in"));
+            install_units(&path, &to.join(name));
         } else {
             let text = fs::read_to_string(&path).expect("unit").replace("@libexecdir@", "/usr/libexec/veneer");
-            write(&root.join(UNITS).join(name.trim_end_matches(".in")), &text);
+            write(&to.join(name.trim_end_matches(".in")), &text);
         }
     }
+}
+
+/// Our static units as installed, and the few of systemd's that they and every unit lead to.
+fn install_static(root: &Path) {
+    install_units(&repo("units"), &root.join(UNITS));
     for profile in fs::read_dir(repo("profiles")).expect("profiles") {
         let path = profile.expect("entry").path();
         let name = path.file_name().expect("name").to_string_lossy().into_owned();

@@ -12,7 +12,7 @@ use veneer::verity::spec::Words;
 
 const USAGE: &str =
     "usage: veneer-verity attach ID (--image PATH | --name NAME --store DIR… | --directory DIR) [OPTION…]
-       veneer-verity check ID [--chain DIGEST]
+       veneer-verity check ID
        veneer-verity detach ID
        veneer-verity corrupted DEVICE TYPE,BLOCK";
 
@@ -51,16 +51,8 @@ fn attach(arguments: &[String]) -> Result<Exit, String> {
 }
 
 fn check(arguments: &[String]) -> Result<Exit, String> {
-    let mut words = Words::new(arguments);
-    let id = only_id(&words)?;
-    let mut chain = None;
-    while let Some((option, value)) = words.next_option() {
-        match option.as_str() {
-            "--chain" => chain = Some(value?),
-            _ => return Err(format!("check has no option {option:?}")),
-        }
-    }
-    Ok(check::run(&id, chain.as_deref(), &Journal::open("veneer-verity", Caller::Environment)))
+    let id = only_id(&Words::new(arguments))?;
+    Ok(check::run(&id, &Journal::open("veneer-verity", Caller::Environment)))
 }
 
 fn corrupted(device: &str, words: &str) -> Result<Exit, String> {

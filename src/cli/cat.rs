@@ -35,10 +35,14 @@ pub(super) fn units(context: &Context, config: &ConfigText, id: &AppId) -> Resul
     let names = Names::new(id);
     let dir = context.at(GENERATOR_DIR);
     let generated = generate::all(config, &context.live()).units;
-    let present = match context.systemd {
+    let mut present = match context.systemd {
         Some(_) => present(&names, |path| below_root::exists(&dir.join(path))),
         None => present(&names, |path| generated.has(path)),
     };
+    // Not of the chain, and up for a moment only; but an app that has a chain has it.
+    if present.contains(&&names.verity) {
+        present.push(&names.check);
+    }
     let one = |unit: &str| match context.systemd {
         Some(systemd) => systemd.cat(&[unit.to_owned()]).map(|text| parse(&text)),
         None => files(context, &generated, unit),

@@ -86,12 +86,13 @@ fn is_ours(path: &str, content: &Content) -> bool {
     let between = |text: &str, before: &str, after: &str| text.starts_with(before) && text.ends_with(after);
     let beside = |name: &str| between(name, "app-", ".socket") || between(name, "app-", ".timer");
     if dir.is_empty() {
-        return between(name, "run-veneer-apps-", ".mount") || (marked && beside(name));
+        let of_chain = between(name, "run-veneer-apps-", ".mount") || between(name, "veneer-verity@", ".service");
+        return of_chain || (marked && beside(name));
     }
     if dir.ends_with(".wants") {
         return matches!(content, Content::Link(_)) && (between(name, "app@", ".service") || beside(name));
     }
-    let of_ours = ["app@", "veneer-verity@", "veneer-overlay@"].iter().any(|name| between(dir, name, ".service.d"));
+    let of_ours = ["app@", "veneer-overlay@"].iter().any(|name| between(dir, name, ".service.d"));
     of_ours && (name == crate::unit::DROP_IN || name == "40-veneer-profile.conf")
 }
 

@@ -150,7 +150,14 @@ fn generator(context: &Context) -> Option<(String, bool)> {
 
 /// What an installation has.
 fn installed() -> Vec<String> {
-    let units = ["app@.service", "veneer-verity@.service", "veneer-overlay@.service", "run-veneer-apps-.mount.d"];
+    let units = [
+        "app@.service",
+        "veneer-check@.service",
+        "veneer-verity@.service",
+        "veneer-verity@.service.d",
+        "veneer-overlay@.service",
+        "run-veneer-apps-.mount.d",
+    ];
     let helpers = ["veneer-verity", "veneer-overlay", "veneer-explain", "veneer-signature"];
     let units = units.iter().map(|unit| format!("{SYSTEM_UNITS}/{unit}"));
     let helpers = helpers.iter().map(|helper| format!("{LIBEXEC}/{helper}"));

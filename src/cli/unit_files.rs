@@ -165,7 +165,7 @@ mod tests {
             present.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(shown(&[]), ["app@a.service"]);
-        let volatile = shown(&["run-veneer-apps-a-rw.mount", "veneer-verity@a.service.d/50-veneer.conf"]);
+        let volatile = shown(&["run-veneer-apps-a-rw.mount", "veneer-verity@a.service"]);
         let wanted =
             ["app@a.service", "veneer-overlay@a.service", "run-veneer-apps-a-rw.mount", "veneer-verity@a.service"];
         assert_eq!(volatile, wanted);

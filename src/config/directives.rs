@@ -152,19 +152,8 @@ fn values(name: &str, field: Field<'_, '_>, directives: &mut Vec<Directive>, rep
         _ => vec![field],
     };
     for item in items {
-        let value = match item.kind {
-            Kind::Text(value) | Kind::Integer(value) | Kind::Float(value) => &**value,
-            Kind::Boolean(yes) => {
-                if *yes {
-                    "true"
-                } else {
-                    "false"
-                }
-            }
-            _ => {
-                item.wrong(report, "a string, a number, a boolean or an array of them");
-                continue;
-            }
+        let Some(value) = item.scalar(report, "a string, a number, a boolean or an array of them") else {
+            continue;
         };
         match Directive::parse(name, value) {
             Ok(directive) => directives.push(directive),

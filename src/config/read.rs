@@ -121,6 +121,19 @@ impl<'n, 'a> Field<'n, 'a> {
         report.error(self.at, self.key, text);
     }
 
+    /// Any single value as it is written for systemd or a program; `wanted` names what may stand here instead.
+    pub(super) fn scalar(self, report: &mut Report, wanted: &str) -> Option<&'n str> {
+        match self.kind {
+            Kind::Text(value) | Kind::Integer(value) | Kind::Float(value) => Some(value),
+            Kind::Boolean(true) => Some("true"),
+            Kind::Boolean(false) => Some("false"),
+            _ => {
+                self.wrong(report, wanted);
+                None
+            }
+        }
+    }
+
     /// A string.
     pub(super) fn text(self, report: &mut Report) -> Option<&'n str> {
         match self.kind {

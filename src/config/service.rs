@@ -89,19 +89,8 @@ fn exec(section: Fields<'_, '_>, file: &File, report: &mut Report) -> Option<Vec
 fn environment(section: Fields<'_, '_>, report: &mut Report) -> Vec<EnvVar> {
     let mut variables = Vec::new();
     for (name, field) in section.all() {
-        let value = match field.kind {
-            Kind::Text(value) | Kind::Integer(value) | Kind::Float(value) => &**value,
-            Kind::Boolean(yes) => {
-                if *yes {
-                    "true"
-                } else {
-                    "false"
-                }
-            }
-            _ => {
-                field.wrong(report, "a string or a number");
-                continue;
-            }
+        let Some(value) = field.scalar(report, "a string or a number") else {
+            continue;
         };
         match EnvVar::parse(name, value) {
             Ok(variable) => variables.push(variable),

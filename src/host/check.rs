@@ -1,6 +1,7 @@
 //! `veneer-verity check`: before each start, whether what is mounted is what the app's units and files say.
 //! It changes nothing itself: it has systemd set the chain up anew, or the start fails and says what helps.
-//! Rules: systemd.unit(5), `BindsTo=`; a restart of the chain's anchor takes the app's own start job along.
+//! Rules: systemd.unit(5), `BindsTo=`, `After=`: the app's start, which waits for this unit, then waits for its mounts
+//! to go and come again as well, since that was asked for before this unit ends.
 
 use super::journal::{Entry, Journal, Weight};
 use super::{mark_store, trusted};
@@ -10,14 +11,12 @@ use crate::name::AppId;
 use crate::sysexits::Exit;
 use crate::verity::stale::{self, Stale};
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{SigSet, Signal};
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 /// Compares, and says in the journal what it found; how it ends decides about the start.
-pub fn run(id: &AppId, chain: Option<&str>, journal: &Journal) -> Exit {
-    match check(id, chain, journal) {
+pub fn run(id: &AppId, journal: &Journal) -> Exit {
+    match check(id, journal) {
         Ok(()) => Exit::Success,
         Err(error) => {
             let text = format!("starting {id}: {error:#}; run `systemctl stop app@{id}`, then start it");
@@ -27,11 +26,12 @@ pub fn run(id: &AppId, chain: Option<&str>, journal: &Journal) -> Exit {
     }
 }
 
-fn check(id: &AppId, chain: Option<&str>, journal: &Journal) -> Result<()> {
+fn check(id: &AppId, journal: &Journal) -> Result<()> {
     let Some(mark) = mark_store::read(id)? else {
         return Ok(());
     };
-    let Some(stale) = stale::find(&mark, chain, trusted::identity_at)? else {
+    let chain = mark_store::chain_of(id);
+    let Some(stale) = stale::find(&mark, chain.as_deref(), trusted::identity_at)? else {
         return Ok(());
     };
     if !is_newer(&stale, &mark)? {
@@ -39,19 +39,14 @@ fn check(id: &AppId, chain: Option<&str>, journal: &Journal) -> Result<()> {
     }
     let text = format!("{id}: {stale} since it was mounted: setting its mounts up again");
     Entry::about(Weight::Warning, message::REPLACED, id).image(image_of(&mark)).say(journal, &text);
-    // systemd ends us with SIGTERM when it comes to our unit; that is the end it should have, not a failure.
-    let ending = SigSet::from_iter([Signal::SIGTERM]);
-    ending.thread_block().context("waiting for SIGTERM")?;
-    restart(id)?;
-    // No longer than TimeoutStartSec= of the app's unit: then systemd ends us just so.
-    ending.wait().map(drop).context("waiting for SIGTERM")
+    restart(id)
 }
 
 /// Whether the change came after the set-up: if not, setting up again would find the same, for ever.
 fn is_newer(stale: &Stale, mark: &LiveMark) -> Result<bool> {
     let path = match stale {
         Stale::Gone(_) => return Ok(true),
-        Stale::Units => mark_store::drop_in(&mark.id),
+        Stale::Units => mark_store::unit(&mark.id),
         Stale::Replaced(path) | Stale::Appeared(path) => path.clone(),
     };
     let found = std::fs::metadata(&path).with_context(|| format!("looking at {path}"))?;
@@ -66,8 +61,7 @@ fn restart(id: &AppId) -> Result<()> {
         .stdin(Stdio::null())
         .output()
         .context("running systemctl")?;
-    // It is in our unit, so SIGTERM may reach it as well: after it has asked.
-    if !out.status.success() && out.status.signal().is_none() {
+    if !out.status.success() {
         bail!("systemctl restart {anchor}: {}", String::from_utf8_lossy(&out.stderr).trim());
     }
     Ok(())

@@ -61,11 +61,13 @@ pub fn sweep(id: &AppId) -> Result<Swept> {
         return Ok(swept);
     }
     let devices = devices_of(id);
+    // The mount points before the devices: removing one takes its mounts off in every other namespace as well
+    // (rmdir(2) since Linux 3.18), so that a copy of ours in a container holds no device.
     let results = [
         take_mounts(&paths, &mut swept),
+        take_files(&paths),
         take_devices(id, devices, &mut swept),
         take_loops(id, devices, &mut swept),
-        take_files(&paths),
     ];
     results.into_iter().collect::<Result<()>>()?;
     // Only when nothing is left to find by them.

@@ -12,6 +12,7 @@ use crate::problem::{Problem, Severity};
 use anyhow::Result;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 
 /// How the generator was called.
@@ -98,7 +99,7 @@ pub fn write(dir: &Path, root: &Path, log: &mut Kmsg) -> Outcome {
     let (host, mut problems) = Host::load(&text);
     problems.extend(text.problems.iter().cloned());
     let mut results = vec![Written { problems, errors: Vec::new() }];
-    results.extend(write_apps(&text, &host, &live, &dir));
+    results.push(write_apps(&text, &host, &live, &dir));
     let gone = generate::orphans(&text, &live).map(|orphan| Written::of(orphan, &dir));
     results.extend(gone);
     report(&results, log)
@@ -124,31 +125,34 @@ impl Written {
 }
 
 /// From this many apps on, a second thread is worth its start.
-const MANY: usize = 128;
+const MANY: usize = 64;
+/// So many apps are handed over at once: a thread that sleeps for each takes longer to wake than to write.
+const BATCH: usize = 16;
+/// So many batches may wait to be written.
+const WAITING: usize = 4;
 
-/// In the order of ids, whatever the threads do.
-fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) -> Vec<Written> {
-    let run = |apps: &[AppText]| {
-        let mut all = Written::default();
-        for app in apps {
-            all.add(Written::of(generate::app(app, host, generate::of(live, &app.id)), dir));
-        }
-        all
-    };
-    if text.apps.len() < MANY {
-        return vec![run(&text.apps)];
+/// In the order of ids. One thread makes the units and this one writes them: two that write would only wait for each
+/// other, since a directory takes one new file at a time.
+fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) -> Written {
+    let make = |app: &AppText| generate::app(app, host, generate::of(live, &app.id));
+    let mut all = Written::default();
+    let mut rest = text.apps.iter();
+    if rest.len() >= MANY {
+        thread::scope(|scope| {
+            let (sender, made) = sync_channel(WAITING);
+            let mut batches = text.apps.chunks(BATCH).map(|apps| apps.iter().map(make).collect::<Vec<_>>());
+            let maker = move || batches.try_for_each(|batch| sender.send(batch).map_err(drop));
+            // No thread to be had: this one does it all, below.
+            if thread::Builder::new().spawn_scoped(scope, maker).is_ok() {
+                for units in made.into_iter().flatten() {
+                    all.add(Written::of(units, dir));
+                    rest.next();
+                }
+            }
+        });
     }
-    let (first, second) = text.apps.split_at(text.apps.len() / 2);
-    thread::scope(|scope| {
-        let other = thread::Builder::new().spawn_scoped(scope, || run(second));
-        let mut results = vec![run(first)];
-        match other.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(written)) => results.push(written),
-            // No thread to be had: this one does it all.
-            Ok(Err(_)) | Err(_) => results.push(run(second)),
-        }
-        results
-    })
+    rest.for_each(|app| all.add(Written::of(make(app), dir)));
+    all
 }
 
 fn report(results: &[Written], log: &mut Kmsg) -> Outcome {

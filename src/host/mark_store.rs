@@ -6,7 +6,7 @@ use crate::layout::{AppPaths, LIVE};
 use crate::live::LiveMark;
 use crate::name::AppId;
 use crate::plan;
-use crate::unit::{Content, DROP_IN, UnitName};
+use crate::unit::{Content, UnitName};
 use anyhow::{Context, Result};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -48,9 +48,23 @@ pub fn remove(id: &AppId) -> Result<()> {
     Ok(())
 }
 
-/// The generated drop-in whose command line carries the chain's digest.
-pub fn drop_in(id: &AppId) -> String {
-    format!("{GENERATED}/{}.d/{DROP_IN}", UnitName::service_of("veneer-verity", id))
+/// The generated unit whose command line carries the chain's digest.
+pub fn unit(id: &AppId) -> String {
+    format!("{GENERATED}/{}", UnitName::service_of("veneer-verity", id))
+}
+
+/// The digest of the app's present units, as the generator wrote it; none if it has no units (any more).
+///
+/// A reload may be writing them while we look: that takes a moment, no more.
+pub fn chain_of(id: &AppId) -> Option<String> {
+    let (path, end) = (unit(id), Instant::now() + PATIENCE);
+    loop {
+        let found = std::fs::read_to_string(&path).ok().and_then(|text| plan::digest_in(&text).map(str::to_owned));
+        if found.is_some() || Instant::now() >= end {
+            return found;
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Units as they were found.

@@ -8,7 +8,7 @@ use crate::name::{AppId, UserName};
 use crate::path::AbsPath;
 use anyhow::{Context, Result, bail};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 
 /// Of the app's root itself; what the app may write in it is given by `own`.
@@ -19,6 +19,11 @@ const WORK_MODE: u32 = 0o700;
 const DIRECTORY_MODE: u32 = 0o700;
 /// Where systemd keeps the dynamic users it has given out (`src/core/dynamic-user.c`).
 const DYNAMIC_USERS: &str = "/run/systemd/dynamic-uid/direct:";
+
+/// The numbers systemd gives to dynamic users (docs/UIDS-GIDS.md of systemd).
+const DYNAMIC_UIDS: std::ops::RangeInclusive<u32> = 61184..=65519;
+/// Each level is an open file; a path of 4096 bytes has no more.
+const DEPTH_MAX: usize = 256;
 
 /// Makes `upper` and `work` in a directory, and the directory.
 pub fn prepare(directory: &AbsPath) -> Result<()> {
@@ -49,7 +54,36 @@ fn give(root: &OwnedFd, path: &AbsPath, uid: Uid, gid: Gid) -> Result<()> {
         let last = if end == path.len() { OFlags::NOFOLLOW } else { OFlags::empty() };
         here = make_in(root, &here, &path[..end], last)?;
     }
+    let owner = rustix::fs::fstat(&here).context("looking at the owner")?.st_uid;
+    if DYNAMIC_UIDS.contains(&owner) && owner != uid.as_raw() {
+        pass_on(&here, owner, (uid, gid), DEPTH_MAX)?;
+    }
+    // Last: what breaks off before is begun again at the next start.
     rustix::fs::fchown(&here, Some(uid), Some(gid)).context("changing the owner")
+}
+
+/// systemd may have had to choose another number for the app's user: what the last one wrote goes to this one. What
+/// belongs to others, as the image has it, stays theirs.
+fn pass_on(dir: &OwnedFd, from: u32, to: (Uid, Gid), depth: usize) -> Result<()> {
+    for entry in rustix::fs::Dir::read_from(dir).context("listing what is in it")? {
+        let entry = entry.context("listing what is in it")?;
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let act = || format!("changing the owner of {}", name.to_string_lossy());
+        let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).with_context(act)?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            let depth = depth.checked_sub(1).context("its directories are nested too deep")?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let inner = rustix::fs::openat(dir, name, flags, Mode::empty()).with_context(act)?;
+            pass_on(&inner, from, to, depth)?;
+        }
+        if stat.st_uid == from {
+            rustix::fs::chownat(dir, name, Some(to.0), Some(to.1), AtFlags::SYMLINK_NOFOLLOW).with_context(act)?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens a directory by its path in the root; makes it, in the parent that was opened before, if it is missing.
@@ -101,6 +135,28 @@ mod tests {
         let mode = |name: &str| std::fs::metadata(format!("{place}{name}")).expect("there").mode() & 0o7777;
         assert_eq!((mode(""), mode("/upper"), mode("/work")), (0o700, 0o755, 0o700));
         assert!(std::fs::exists(format!("{place}/upper/kept")).expect("there"));
+    }
+
+    #[test]
+    fn what_an_earlier_dynamic_user_wrote_goes_to_the_next_and_nothing_else() {
+        if !rustix::process::getuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let own = |path: &str, uid| std::os::unix::fs::lchown(dir.path().join(path), Some(uid), Some(uid)).expect(path);
+        std::fs::create_dir_all(dir.path().join("data/deep")).expect("directories");
+        std::fs::write(dir.path().join("data/deep/file"), "").expect("file");
+        std::fs::write(dir.path().join("data/image"), "").expect("file");
+        symlink("/etc/passwd", dir.path().join("data/link")).expect("link");
+        for path in ["data", "data/deep", "data/deep/file", "data/link"] {
+            own(path, 61200);
+        }
+        let root = rustix::fs::open(dir.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).expect("open");
+        give(&root, &AbsPath::parse("/data").expect("path"), Uid::from_raw(61300), Gid::from_raw(61300))
+            .expect("given");
+        let owner = |path: &str| std::fs::symlink_metadata(dir.path().join(path)).expect(path).uid();
+        let owners = ["data", "data/deep", "data/deep/file", "data/link", "data/image"].map(owner);
+        assert_eq!(owners, [61300, 61300, 61300, 61300, 0]);
     }
 
     #[test]

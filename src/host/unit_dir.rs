@@ -27,30 +27,23 @@ impl UnitDir {
 
     /// Writes all of a set. What was written before an error stays.
     pub fn write(&self, set: &UnitSet) -> Result<()> {
-        // Sorted by path: what lies in one subdirectory comes together, and is made once.
-        let mut sub: Option<(&str, OwnedFd)> = None;
+        // Sorted by path: what lies in one subdirectory comes together.
+        let mut made = "";
         for (path, content) in set.iter() {
-            let result = match path.split_once('/') {
-                None => place(&self.dir, path, content),
-                Some((name, file)) => {
-                    if sub.as_ref().is_none_or(|(open, _)| *open != name) {
-                        sub = Some((name, self.subdirectory(name)?));
-                    }
-                    sub.as_ref().map_or(Ok(()), |(_, dir)| place(dir, file, content))
-                }
-            };
-            self.explain(path, result)?;
+            if let Some((name, _)) = path.split_once('/').filter(|(name, _)| *name != made) {
+                self.make_subdirectory(name)?;
+                made = name;
+            }
+            self.explain(path, place(&self.dir, path, content))?;
         }
         Ok(())
     }
 
-    fn subdirectory(&self, name: &str) -> Result<OwnedFd> {
-        let made = match fs::mkdirat(&self.dir, name, Mode::from_raw_mode(0o755)) {
+    fn make_subdirectory(&self, name: &str) -> Result<()> {
+        match fs::mkdirat(&self.dir, name, Mode::from_raw_mode(0o755)) {
             Err(Errno::EXIST) => Ok(()),
-            other => other,
-        };
-        made.and_then(|()| fs::openat(&self.dir, name, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()))
-            .with_context(|| format!("making {}", self.path.join(name).display()))
+            other => other.with_context(|| format!("making {}", self.path.join(name).display())),
+        }
     }
 
     fn explain(&self, path: &str, result: Result<(), Errno>) -> Result<()> {

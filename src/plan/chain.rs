@@ -20,7 +20,7 @@ pub fn chain_files(id: &AppId) -> Vec<String> {
         names.root.to_string(),
         names.rw.to_string(),
         format!("{}.d/{DROP_IN}", names.overlay),
-        format!("{}.d/{DROP_IN}", names.verity),
+        names.verity.to_string(),
     ];
     files.sort();
     files
@@ -53,6 +53,13 @@ pub fn chain_digest<'a>(files: impl IntoIterator<Item = (&'a str, &'a Content)>)
         all.push('\0');
     }
     format!("{:016x}", fnv64(all.as_bytes()))
+}
+
+/// The digest in the text of an app's `veneer-verity@`; nothing in one that was not written to its end.
+pub fn digest_in(text: &str) -> Option<&str> {
+    let at = text.rfind(MARK)? + MARK.len();
+    text.ends_with('\n').then_some(())?;
+    text.get(at..at + DIGITS).filter(|digest| digest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The text with its digest put where the zeros stood.
@@ -88,6 +95,11 @@ mod tests {
         let after = Content::File(with_digest(text, &digest));
         assert_ne!(before, after);
         assert_eq!(chain_digest([("a", &after)]), digest);
+        let Content::File(text) = &after else { unreachable!() };
+        assert_eq!(digest_in(text), Some(digest.as_str()));
+        for cut in 0..text.len() {
+            assert_eq!(digest_in(&text[..cut]).filter(|_| cut < text.len() - "More=1\n".len()), None, "{cut}");
+        }
         assert_ne!(chain_digest([("b", &after)]), digest);
     }
 }

@@ -9,7 +9,7 @@ mod service;
 mod trigger;
 mod verity;
 
-pub use chain::{chain_digest, chain_files, unit_files};
+pub use chain::{chain_digest, chain_files, digest_in, unit_files};
 
 use crate::app::{App, Autostart, Image, ImageFile, OverlayMode, Skeleton};
 use crate::layout::AppPaths;
@@ -32,6 +32,8 @@ pub fn units(app: &App) -> Result<UnitSet, Duplicate> {
 pub struct Names {
     /// The app's own service.
     pub app: UnitName,
+    /// What looks, before each start, whether its chain is still the right one.
+    pub check: UnitName,
     /// What checks and opens its image; the anchor of its chain.
     pub verity: UnitName,
     /// What prepares its upper layer.
@@ -56,6 +58,7 @@ impl Names {
         let paths = AppPaths::new(id);
         Self {
             app: UnitName::service_of("app", id),
+            check: UnitName::service_of("veneer-check", id),
             verity: UnitName::service_of("veneer-verity", id),
             overlay: UnitName::service_of("veneer-overlay", id),
             image: UnitName::mount_of(&paths.image()),

@@ -2,7 +2,7 @@
 //! The strict profile is `app@.service` itself; what is written here is what differs from app to app.
 //! Settings are those of systemd.service(5) and systemd.exec(5).
 
-use super::verity::{digest_in, helper};
+use super::verity::helper;
 use super::{Names, root};
 use crate::app::{Access, App, Listen, Missing, OverlayMode, Profile, Service, ServiceType, State, User};
 use crate::layout::PROFILES;
@@ -13,8 +13,7 @@ use crate::unit::{Duplicate, Unit, UnitName, UnitSet, Value};
 pub(super) const PROFILE_DROP_IN: &str = "40-veneer-profile.conf";
 
 pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Duplicate> {
-    let digest = digest_in(set);
-    set.drop_in(&names.app, drop_in(app, names, &digest))?;
+    set.drop_in(&names.app, drop_in(app, names))?;
     if app.service.profile != Profile::Strict {
         let profile = format!("{PROFILES}/{}.conf", app.service.profile.name());
         set.drop_in_link(&names.app, PROFILE_DROP_IN, profile)?;
@@ -32,17 +31,18 @@ pub(super) fn state_point(id: &AppId) -> String {
     format!("/var/lib/{}", state_directory(id))
 }
 
-fn drop_in(app: &App, names: &Names, digest: &str) -> Unit {
+fn drop_in(app: &App, names: &Names) -> Unit {
     let mut unit = Unit::from_source(&app.source);
     if let Some(description) = &app.description {
         unit.set("Description", Value::Text(description));
     }
     let (_, mount) = root(app, names);
     unit.set("BindsTo", Value::Units(&[mount]));
-    unit.set("After", Value::Units(&[mount]));
+    unit.set("Requires", Value::Units(&[&names.check]));
+    unit.set("After", Value::Units(&[mount, &names.check]));
     order(&app.service, &mut unit);
     unit.section("Service");
-    run(app, names, digest, &mut unit);
+    run(app, names, &mut unit);
     user(app, &mut unit);
     see(app, &mut unit);
     for directive in &app.service.directives {
@@ -71,14 +71,11 @@ fn order(service: &Service, unit: &mut Unit) {
 }
 
 /// What is executed, where.
-fn run(app: &App, names: &Names, digest: &str, unit: &mut Unit) {
+fn run(app: &App, names: &Names, unit: &mut Unit) {
     unit.set("Type", Value::Word(app.service.kind.name()));
     if app.service.kind == ServiceType::Notify {
         unit.set("NotifyAccess", Value::Word("main"));
     }
-    let chain = format!("--chain={digest}");
-    let check = helper(&["veneer-verity", "check", app.id.as_str(), &chain]);
-    unit.set("ExecStartPre", Value::Exec { prefix: "+", argv: &check });
     if !app.overlay.writable.is_empty() {
         let user = user_name(app);
         let name = format!("--user={user}");

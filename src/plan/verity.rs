@@ -1,18 +1,19 @@
-//! The drop-ins of an app's `veneer-verity@` and `veneer-overlay@`: their command lines.
-//! Everything else about these units is static, in `units/`.
+//! The command lines of an app's `veneer-verity@` (its instance's own file) and `veneer-overlay@` (a drop-in).
+//! Everything else about these units is static, in `units/`: of the instances of `veneer-verity@` in a drop-in for
+//! all of them, so that an app's takes one file here and not a directory and a file.
 //! A helper gets all it needs from here and never reads an app's file.
 
 use super::chain::{chain_digest, with_digest, zeros};
 use super::{Names, points};
 use crate::app::{App, Image, ImageFile, ImagePlace, OverlayMode, Trust, Verify};
 use crate::layout::LIBEXEC;
-use crate::unit::{Arg, Content, DROP_IN, Duplicate, Unit, UnitSet, Value};
+use crate::unit::{Arg, Content, Duplicate, Unit, UnitSet, Value};
 
 pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Duplicate> {
     if let Some(unit) = overlay(app, names) {
         set.drop_in(&names.overlay, unit)?;
     }
-    let path = format!("{}.d/{DROP_IN}", names.verity);
+    let path = names.verity.to_string();
     let draft = Content::File(attach(app).into_text());
     let mut files: Vec<(&str, &Content)> = set.iter().collect();
     files.push((&path, &draft));
@@ -21,11 +22,6 @@ pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Du
     let Content::File(text) = &draft else { return Ok(()) };
     let text = with_digest(text, &digest);
     set.add(path, Content::File(text))
-}
-
-/// The digest that `plan` put into the set.
-pub(super) fn digest_in(set: &UnitSet) -> String {
-    chain_digest(set.iter())
 }
 
 /// A volatile overlay needs no drop-in: its place follows from the id.
@@ -37,7 +33,10 @@ fn overlay(app: &App, names: &Names) -> Option<Unit> {
             let mut unit = Unit::from_source(&app.source);
             unit.set("RequiresMountsFor", Value::Paths(&[&place]));
             let upper = format!("--upper={place}");
-            exec(&mut unit, &["veneer-overlay", "prepare", app.id.as_str(), &upper]);
+            let command = helper(&["veneer-overlay", "prepare", app.id.as_str(), &upper]);
+            unit.section("Service");
+            unit.set("ExecStart", Value::Reset);
+            unit.set("ExecStart", Value::Exec { prefix: "", argv: &command });
             Some(unit)
         }
     }
@@ -56,7 +55,8 @@ fn attach(app: &App) -> Unit {
     unit.set("RequiresMountsFor", Value::Paths(&needs));
     args.extend(points(app).into_iter().map(|point| format!("--point={point}")));
     args.push(zeros());
-    exec(&mut unit, &args);
+    unit.section("Service");
+    unit.set("ExecStart", Value::Exec { prefix: "", argv: &helper(&args) });
     unit
 }
 
@@ -85,13 +85,6 @@ fn attach_file<'a>(image: &'a ImageFile, args: &mut Vec<String>) -> Vec<&'a str>
         args.push(format!("--verify={}", image.verify.name()));
     }
     needs
-}
-
-/// `[Service]` with the one command of a helper.
-fn exec(unit: &mut Unit, words: &[impl AsRef<str>]) {
-    unit.section("Service");
-    unit.set("ExecStart", Value::Reset);
-    unit.set("ExecStart", Value::Exec { prefix: "", argv: &helper(words) });
 }
 
 /// A command line of one of our programs; its words hold ids and checked paths only.

@@ -17,6 +17,9 @@ from cutdisk import CutDisk, serve
 UP_WITHIN = 180
 BOOT_SPAN = 20.0
 RUN_SPAN = 4.0
+# What tests/vm/inside/powercut sets up; each says at every start what it finds.
+APPS = 4
+SAID_WITHIN = 30
 
 
 class Guest:
@@ -26,6 +29,7 @@ class Guest:
         self.run, self.books = run, books
         self.up = threading.Event()
         self.wrong = []
+        self.said = set()
         console = f"{run}/console"
         if os.path.exists(console):
             os.unlink(console)
@@ -52,6 +56,7 @@ class Guest:
         elif word == "@synced" and len(rest) == 2 and rest[1].isdigit():
             self.books[rest[0]] = int(rest[1])
         elif word == "@has" and len(rest) == 2 and rest[1].isdigit():
+            self.said.add(rest[0])
             self.check(rest[0], int(rest[1]))
         elif word == "@broken" or word == "|":
             self.wrong.append(line)
@@ -100,6 +105,12 @@ class Bench:
                 break
         if not guest.up.is_set():
             guest.wrong.append("it did not come up with every app running")
+            return guest
+        end = time.monotonic() + SAID_WITHIN
+        while guest.alive() and time.monotonic() < end and len(guest.said) < APPS:
+            time.sleep(0.1)
+        if len(guest.said) < APPS:
+            guest.wrong.append(f"only {len(guest.said)} of {APPS} apps said what they found")
         return guest
 
 

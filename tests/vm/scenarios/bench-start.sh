@@ -29,10 +29,11 @@ mode = "volatile"
 exec = ["/bin/answer"]
 T
 
-# The strict profile as it is in app@.service, for the peer as well.
+# The strict profile as it is in app@.service, for the peer as well; but for PrivateIPC=: in there libcryptsetup waits
+# for ever for udev's answer (a System V semaphore).
 sandbox() {
 	sed -n '/^\[Service\]/,/^\[Install\]/p' /usr/lib/systemd/system/app@.service |
-		grep -vE '^(\[|#|Type=|Exec|RootDirectoryStartOnly)' | sed 's/%i/peer/'
+		grep -vE '^(\[|#|Type=|Exec|RootDirectoryStartOnly|PrivateIPC=)' | sed 's/%i/peer/'
 }
 unit() {
 	local name=$1

@@ -34,7 +34,7 @@ has "$(veneer list --json=short)" '"state":"active"' || fail "JSON does not say 
 echo "--- cat"
 veneer cat hello | grep '^# /'
 has "$(veneer cat hello)" "ExecStart=/bin/httpd -f" || fail "cat does not show the drop-in"
-for unit in app@.service veneer-verity@.service veneer-overlay@.service; do
+for unit in app@.service veneer-verity@hello.service veneer-verity@.service.d/10-veneer.conf veneer-overlay@.service; do
 	has "$(veneer cat hello)" "/$unit" || fail "cat does not show $unit"
 done
 

@@ -1,8 +1,6 @@
 # What it shows: each app in examples/ starts and does what it says, as it is shipped.
 # Timeout: 300
 
-[ -n "${SOAK:-}" ] || [ "$GUEST" != forky ] || skip "known to fail: its app scratch has overlay.writable, which fails on systemd 262"
-
 examples=$TEST_DIR/examples
 for name in hello wiki sensor cache payroll answer report web; do image "$name"; done
 mkdir -p /opt/hello /srv/site/srv/www

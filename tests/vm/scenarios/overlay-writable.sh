@@ -1,7 +1,5 @@
 # What it shows: overlay.writable gives the app's own user directories of its root, and nothing else of it.
 
-[ -n "${SOAK:-}" ] || [ "$GUEST" != forky ] || skip "known to fail: veneer-overlay own finds no dynamic user on systemd 262"
-
 image w
 app w <<'T'
 [image]

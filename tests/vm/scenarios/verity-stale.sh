@@ -1,8 +1,6 @@
 # What it shows: a restart after an update of the image or of its file never runs the old one.
 # Timeout: 300
 
-[ -n "${SOAK:-}" ] || skip "known to fail: after a crash the new image is not live in time"
-
 mkdir -p /opt/st
 cp /bin/busybox /opt/st/busybox
 image st
@@ -34,6 +32,8 @@ sed -i 's/^\[service\]/&\ndirectives = { Restart = "always", RestartSec = "0" }/
 reload
 systemctl restart app@st
 image st hello
+# So many restarts within ten seconds are more than systemd's start limit allows.
+systemctl reset-failed app@st
 systemctl kill -s KILL app@st
 eventually 15 grep -q "shown integrity $(roothash st)" /run/veneer/live/st
 eventually 15 running st
