@@ -44,7 +44,8 @@ fn offset(text: &str) -> Option<i64> {
         b'-' => -1,
         _ => return None,
     };
-    let (hours, minutes) = zone[1..].split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
+    let (hours, minutes) =
+        zone[1..].split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
     Some(sign * (number(hours, 23)? * 3600 + number(minutes, 59)? * 60))
 }
 
