@@ -4,7 +4,7 @@
 
 use super::convert::run;
 use super::injected;
-use super::interruption::Interruption;
+use super::interruption::{Interruption, State};
 use super::publish::{Locked, Place, Unpublished};
 use super::source::{Opened, digest_of};
 use crate::convert::recipe::{Named, recipe, seed};
@@ -65,16 +65,16 @@ impl<'a> Conversion<'a> {
             return Ok(Outcome::Kept(manifest));
         }
         let locked = place.lock(waiting)?;
-        interruption.has_begun(locked.traces()?);
+        *interruption.hold() = State::Begun(locked.traces()?);
         let outcome = match self.kept_at(locked.place())? {
             // Whoever had the lock has made it meanwhile.
             Some(manifest) => Ok(Outcome::Kept(manifest)),
             None => self.make(&locked, interruption),
         };
-        // From here on the lock may be another's.
         let mut held = interruption.hold();
         drop(locked);
-        *held = None;
+        // From here on the lock may be another's.
+        *held = State::Done;
         outcome
     }
 
@@ -89,8 +89,9 @@ impl<'a> Conversion<'a> {
             sizes: Sizes { image: size, tree: tree.file.len() as u64 },
         };
         let finished = unpublished.finish(&tree, &manifest)?;
-        let _held = interruption.hold();
+        let mut held = interruption.hold();
         finished.name()?;
+        *held = State::Done;
         Ok(Outcome::Made(manifest, summary))
     }
 

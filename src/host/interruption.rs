@@ -13,10 +13,22 @@ const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 /// What a shell adds to a signal's number.
 const BY_SIGNAL: i32 = 128;
 
+/// How far it is.
+#[derive(Debug, Default)]
+pub enum State {
+    /// There is nothing yet that would have to go.
+    #[default]
+    Nothing,
+    /// These would have to go.
+    Begun(Traces),
+    /// It is done: a signal comes too late, and the program ends by itself.
+    Done,
+}
+
 /// What has to go when a signal comes.
 #[derive(Clone, Debug, Default)]
 pub struct Interruption {
-    traces: Arc<Mutex<Option<Traces>>>,
+    state: Arc<Mutex<State>>,
 }
 
 impl Interruption {
@@ -36,14 +48,9 @@ impl Interruption {
         Ok(interruption)
     }
 
-    /// Says what is to go if a signal comes.
-    pub fn has_begun(&self, traces: Traces) {
-        *self.hold() = Some(traces);
-    }
-
     /// No signal ends the program as long as this lives.
-    pub fn hold(&self) -> MutexGuard<'_, Option<Traces>> {
-        self.traces.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn hold(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end_at(&self, set: SigSet) {
@@ -51,8 +58,10 @@ impl Interruption {
         let Ok(signal) = set.wait() else { return };
         // Never given back: from here on nothing gets a name.
         let held = self.hold();
-        if let Some(traces) = &*held {
-            traces.remove();
+        match &*held {
+            State::Nothing => {}
+            State::Begun(traces) => traces.remove(),
+            State::Done => return,
         }
         let line = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
         terminal::complain(&format!("{line}veneer-convert: ended by {}, nothing is left\n", signal.as_str()));
