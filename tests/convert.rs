@@ -214,6 +214,45 @@ fn a_second_run_finds_what_the_first_made_whatever_its_form_is() {
     assert!(is_whole(dir.path()));
 }
 
+fn veneer(words: &[&str]) -> (Option<i32>, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_veneer")).arg("image").args(words).output().expect("started");
+    (done.status.code(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+}
+
+#[test]
+fn an_image_is_inspected_and_a_flipped_bit_in_it_is_found() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let [oci, ..] = forms_of(&layers(), dir.path());
+    convert(&oci, &dir.path().join("x"), &[]);
+    let (image, root) = (dir.path().join("x.raw"), root_hash(&dir.path().join("x")));
+    let path = image.to_str().expect("text");
+    let (code, text) = veneer(&["inspect", path]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with(&format!("{path}\n Root hash: {root}\n    Format: erofs, layout 1\n")), "{text}");
+    let (_, json) = veneer(&["inspect", path, "--json=short"]);
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json["root_hash"], &json["manifest"]["root-hash"]), (&root.clone().into(), &root.clone().into()));
+    let (code, text) = veneer(&["verify", path]);
+    assert_eq!(
+        (code, text.trim_end()),
+        (
+            Some(0),
+            &*format!(
+                "{path}: all {} blocks are as root hash {root} says",
+                fs::metadata(&image).expect("image").len() / 4096
+            )
+        )
+    );
+    let mut bytes = fs::read(&image).expect("read");
+    bytes[5000] ^= 1;
+    fs::write(&image, bytes).expect("written");
+    assert_eq!(veneer(&["verify", path]), (Some(65), format!("veneer: {path} is damaged in block 1\n")));
+    fs::write(dir.path().join("x.roothash"), "00".repeat(32)).expect("written");
+    let (code, text) = veneer(&["verify", path]);
+    assert!(code == Some(65) && text.contains("is not what its manifest says: the root hash is 0000"), "{text}");
+    assert_eq!(veneer(&["verify", "/none.raw"]), (Some(66), "veneer: there is no image /none.raw\n".into()));
+}
+
 #[test]
 fn what_is_injected_is_in_the_image_and_in_its_recipe() {
     let dir = tempfile::tempdir().expect("temporary directory");

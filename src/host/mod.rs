@@ -20,6 +20,7 @@ pub mod file_content;
 pub mod files;
 pub mod generator;
 pub mod image_files;
+pub mod image_look;
 pub mod image_mount;
 pub mod image_output;
 pub mod injected;
