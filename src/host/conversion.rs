@@ -62,6 +62,7 @@ impl<'a> Conversion<'a> {
     pub fn run(&self, output: &Output, interruption: &Interruption, waiting: impl FnOnce()) -> Result<Outcome> {
         let place = place(output)?;
         if let Some(manifest) = self.kept_at(&place)? {
+            place.tidy()?;
             return Ok(Outcome::Kept(manifest));
         }
         let locked = place.lock(waiting)?;

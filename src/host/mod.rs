@@ -39,6 +39,7 @@ pub mod overlay_data;
 pub mod overlay_dirs;
 pub mod points;
 pub mod probe;
+mod process_status;
 pub mod progress;
 pub mod publish;
 pub mod signature;

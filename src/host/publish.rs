@@ -79,6 +79,21 @@ impl Place {
         }
     }
 
+    /// Clears what a maker that was killed has left, if none is at work.
+    pub fn tidy(self) -> Result<()> {
+        let name = self.name.lock();
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::openat(&self.directory, &name, flags, Mode::empty()) else {
+            // There is none, or it is not ours to remove.
+            return Ok(());
+        };
+        let free = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if free && self.is_still(&file, &name)? {
+            Locked { place: self, _lock: file }.clear()?;
+        }
+        Ok(())
+    }
+
     /// Whether the name still leads to this file.
     fn is_still(&self, file: &OwnedFd, name: &str) -> Result<bool> {
         let opened = rustix::fs::fstat(file).with_context(|| format!("looking at {}", self.shown(name)))?;
@@ -357,7 +372,14 @@ mod tests {
         let locked = locked(dir.path());
         assert_eq!(names(dir.path()), [name.lock()]);
         locked.begin().expect("begun").image().expect("file").write_all_at(b"some", 0).expect("written");
+        place(dir.path()).tidy().expect("not while it is locked");
+        assert_eq!(names(dir.path()), [name.lock()]);
         drop(locked);
+        assert_eq!(names(dir.path()), [""; 0]);
+        for left in [name.lock(), name.passing(Part::Tree)] {
+            std::fs::write(dir.path().join(left), "left").expect("written");
+        }
+        place(dir.path()).tidy().expect("tidied");
         assert_eq!(names(dir.path()), [""; 0]);
     }
 
