@@ -2,8 +2,8 @@
 //! It knows not what is made; whoever makes it says what is to go, and when it must not be broken off.
 //! Rules: signal(7), pthread_sigmask(3), sigwait(3); what was ignored (nohup, a shell's `&`) stays ignored.
 
+use super::place::Traces;
 use super::process_status;
-use super::publish::Traces;
 use super::terminal;
 use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, Signal};

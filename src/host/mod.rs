@@ -37,6 +37,7 @@ mod nameless;
 pub mod notify;
 pub mod overlay_data;
 pub mod overlay_dirs;
+pub mod place;
 pub mod points;
 pub mod probe;
 mod process_status;
