@@ -9,7 +9,7 @@ mod images;
 
 use builder::{Header, Tar};
 use forms::{Files, config, entry, gzip};
-use images::mounted::{Mounted, may_mount, run};
+use images::mounted::{Mounted, may_mount, run, unmount};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
@@ -390,7 +390,7 @@ fn a_full_disk_is_one_error_and_leaves_nothing() {
         run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", store.path().to_str().expect("text")].map(OsStr::new));
         let done = command(&source, &store.path().join("x"), &["--no-mount-points"]).output().expect("started");
         let (left, whole) = (names(store.path()), is_whole(store.path()));
-        run("umount", &[store.path().as_os_str()]);
+        unmount(store.path());
         if done.status.success() {
             assert!(whole && left == ALL);
             continue;
