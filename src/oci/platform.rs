@@ -33,11 +33,11 @@ impl Platform {
             [os, architecture, variant] => (*os, *architecture, Some((*variant).to_owned())),
             _ => ("", "", None),
         };
+        let architecture = GO_NAMES.iter().find(|(name, _)| *name == architecture).map_or(architecture, |(_, go)| *go);
         let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if os != "linux" || !is_word(architecture) || !variant.as_deref().is_none_or(is_word) {
             return Err(format!("{text:?} is no platform: one like \"linux/amd64\" or \"linux/arm/v7\" is wanted"));
         }
-        let architecture = GO_NAMES.iter().find(|(name, _)| *name == architecture).map_or(architecture, |(_, go)| go);
         Ok(Self { os: os.into(), architecture: architecture.into(), variant })
     }
 
