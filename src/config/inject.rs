@@ -89,7 +89,9 @@ fn directory(item: Fields<'_, '_>, report: &mut Report) -> Option<Typed> {
 
 fn link(item: Fields<'_, '_>, report: &mut Report) -> Option<Typed> {
     let to = wanted(item, "to", report).and_then(|field| {
-        field.parse(report, |text| check_link(text.as_bytes()).map(|()| text.as_bytes().into()).map_err(|e| e.to_string()))
+        field.parse(report, |text| {
+            check_link(text.as_bytes()).map(|()| text.as_bytes().into()).map_err(|e| e.to_string())
+        })
     });
     let meta = Meta { mode: LINK_MODE, ..Meta::default() };
     Some(Injection { target: target(item, report)?, what: What::Link(to?), meta, purpose: Purpose::Other })
@@ -213,7 +215,10 @@ mod tests {
     #[test]
     fn every_mistake_is_said_with_its_place() {
         for (text, said) in [
-            ("", "/m.toml: inject: there is nothing to put in: write `agent = \"/PATH\"` in [inject], or [[inject.file]]\n"),
+            (
+                "",
+                "/m.toml: inject: there is nothing to put in: write `agent = \"/PATH\"` in [inject], or [[inject.file]]\n",
+            ),
             ("[inject]\nagnt = \"/a\"", "/m.toml:2:1: inject.agnt: there is no such key: did you mean \"agent\"?\n"),
             ("[inject]\nagent = \"a\"", "/m.toml:2:9: inject.agent: \"a\" is not an absolute path\n"),
             ("[inject]\nfile = 1", "/m.toml:2:8: inject.file: wants tables: write [[inject.file]], not an integer\n"),

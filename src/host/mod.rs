@@ -21,6 +21,7 @@ pub mod generator;
 pub mod image_files;
 pub mod image_mount;
 pub mod image_output;
+pub mod inject;
 pub mod ioctl;
 pub mod journal;
 pub mod journal_datagram;

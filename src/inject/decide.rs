@@ -67,13 +67,14 @@ impl Plan {
     }
 }
 
-/// Holds what is asked for against an image.
+/// Holds what is asked for against an image and its names.
 pub fn decide<D: ReadAt>(
     image: &Image<D>,
+    names: Directory,
     injections: &[Injection<Bytes>],
     replacing: Replacing,
 ) -> io::Result<Plan> {
-    let mut root = Root { image, names: image.tree.root.clone(), injections };
+    let mut root = Root { image, names, injections };
     let mut steps = Vec::with_capacity(injections.len());
     for index in 0..injections.len() {
         steps.push(root.step(index, replacing)?);
@@ -114,12 +115,7 @@ impl<D: ReadAt> Root<'_, D> {
     }
 
     /// What becomes of something whose name is taken.
-    fn held_against(
-        &self,
-        injection: &Injection<Bytes>,
-        entry: &Entry,
-        replacing: Replacing,
-    ) -> io::Result<Verdict> {
+    fn held_against(&self, injection: &Injection<Bytes>, entry: &Entry, replacing: Replacing) -> io::Result<Verdict> {
         let other = |what: &str| match replacing {
             Replacing::Allowed => Verdict::Replace,
             Replacing::Refused => Verdict::Refuse(format!("{what} is there (--replace puts this in its place)")),
@@ -129,7 +125,11 @@ impl<D: ReadAt> Root<'_, D> {
             (Entry::Directory(_), What::Directory(Given::Nothing)) => return Ok(Verdict::Keep),
             (Entry::Directory(there), What::Directory(Given::Said)) => {
                 let same = same_owner(&there.meta, &injection.meta);
-                return Ok(if same { Verdict::Keep } else { other("a directory with another owner or other permissions") });
+                return Ok(if same {
+                    Verdict::Keep
+                } else {
+                    other("a directory with another owner or other permissions")
+                });
             }
             (Entry::Directory(_), _) => {
                 return Ok(Verdict::Refuse("a directory is there, which is never replaced".into()));
@@ -155,7 +155,7 @@ impl<D: ReadAt> Root<'_, D> {
     /// Puts an injection at a name, with the directories that are missing on the way.
     fn put(&mut self, index: usize, way: &Way, name: &[u8]) -> io::Result<()> {
         let injection = &self.injections[index];
-        let number = u32::try_from(self.image.tree.inodes.len() + index).map_err(io::Error::other)?;
+        let number = u32::try_from(self.image.inodes.len() + index).map_err(io::Error::other)?;
         let mut directory = &mut self.names;
         for part in way.all() {
             let implied = || Entry::Directory(empty(Meta { mode: IMPLIED, ..Meta::default() }));

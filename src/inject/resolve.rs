@@ -38,7 +38,7 @@ impl Way {
 impl<D: ReadAt> Root<'_, D> {
     /// The injection that an inode stands for, if it is none of the image's.
     pub(super) fn injection(&self, id: InodeId) -> Option<&Injection<Bytes>> {
-        let index = (id.0 as usize).checked_sub(self.image.tree.inodes.len())?;
+        let index = (id.0 as usize).checked_sub(self.image.inodes.len())?;
         self.injections.get(index)
     }
 
@@ -85,8 +85,7 @@ impl<D: ReadAt> Root<'_, D> {
                 None => way.missing.push(name),
                 Some(Entry::Directory(_)) => way.there.push(name),
                 Some(Entry::Inode(id)) => {
-                    let target =
-                        self.link(*id)?.ok_or_else(|| bad(format!("{} is no directory", shown(&name))))?;
+                    let target = self.link(*id)?.ok_or_else(|| bad(format!("{} is no directory", shown(&name))))?;
                     links += 1;
                     if links > LINKS {
                         return Err(bad(format!("more than {LINKS} links are on the way")));

@@ -128,7 +128,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        for line in ["", "a.raw", "a.raw --agent x", "a.raw --output b", "a.raw --agent x --output b.raw", "a.raw --agent x --output b/"] {
+        for line in [
+            "",
+            "a.raw",
+            "a.raw --agent x",
+            "a.raw --output b",
+            "a.raw --agent x --output b.raw",
+            "a.raw --agent x --output b/",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }

@@ -3,7 +3,7 @@
 //! The words are those of docs/inject.md.
 
 use crate::image::erofs::read::{self, Reader, Tree};
-use crate::image::tree::{Content, InodeId, Meta, Mode, Piece};
+use crate::image::tree::{Content, Directory, InodeId, Meta, Mode, Piece};
 use crate::layer::path::LayerPath;
 use crate::verity::tree::ReadAt;
 use sha2::{Digest as _, Sha256};
@@ -154,24 +154,25 @@ fn digest_of(content: &mut dyn Content) -> io::Result<[u8; 32]> {
     Ok(digest.finalize().into())
 }
 
-/// An image that is there, with all its names.
+/// An image that is there, without its names.
 #[derive(Debug)]
 pub struct Image<D> {
     /// It.
     pub reader: Reader<D>,
-    /// Its names.
-    pub tree: Tree,
+    /// Its own numbers of inodes that are no directories, by those of its tree of names.
+    pub inodes: Vec<u64>,
 }
 
 impl<D: ReadAt> Image<D> {
-    /// Reads the names of an image.
-    pub fn new(reader: Reader<D>) -> io::Result<Self> {
-        Ok(Self { tree: reader.tree()?, reader })
+    /// Reads all names of an image, which come beside it.
+    pub fn new(reader: Reader<D>) -> io::Result<(Self, Directory)> {
+        let Tree { root, inodes } = reader.tree()?;
+        Ok((Self { reader, inodes }, root))
     }
 
     /// An inode by the tree's number; none if the image has none of that number.
     pub(super) fn inode(&self, id: InodeId) -> io::Result<Option<read::Inode>> {
-        let number = self.tree.inodes.get(id.0 as usize);
+        let number = self.inodes.get(id.0 as usize);
         number.map(|number| self.reader.inode(*number)).transpose()
     }
 

@@ -22,10 +22,10 @@ pub fn write<D: ReadAt, W: TreeWriter>(
     done: &mut dyn FnMut(u64, u64),
 ) -> io::Result<W::Finished> {
     let mut names = plan.names;
-    let old = image.tree.inodes.len();
+    let old = image.inodes.len();
     let mut used: Vec<InodeId> = used(&names).into_iter().collect();
     // As they lie in the image, so that it is read from its beginning to its end.
-    used.sort_by_key(|id| (image.tree.inodes.get(id.0 as usize).copied().unwrap_or(u64::MAX), *id));
+    used.sort_by_key(|id| (image.inodes.get(id.0 as usize).copied().unwrap_or(u64::MAX), *id));
     let mut numbers = vec![None; old + injections.len()];
     for (count, id) in used.iter().enumerate() {
         let index = id.0 as usize;

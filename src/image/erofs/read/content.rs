@@ -72,7 +72,7 @@ impl<'a, D: ReadAt> FileContent<'a, D> {
         let held = self.table.len() as u64 / entry;
         if !(self.table_from..self.table_from + held).contains(&index) {
             let Place::Chunks { bits, .. } = self.body.place else { return Ok(None) };
-            let count = ((self.body.size - 1 >> bits) + 1 - index).min(ENTRIES);
+            let count = (((self.body.size - 1) >> bits) + 1 - index).min(ENTRIES);
             self.table.resize((count * entry) as usize, 0);
             self.image.fill(&mut self.table, table + index * entry)?;
             self.table_from = index;

@@ -166,7 +166,7 @@ fn chunks<D: ReadAt>(image: &Reader<D>, head: &Head, behind: u64) -> io::Result<
     let bits = image.sb.block_bits + width;
     let entry = if format & INDEXES == 0 { 4 } else { 8 };
     let table = behind.next_multiple_of(entry);
-    image.check(table, ((head.size - 1 >> bits) + 1).saturating_mul(entry))?;
+    image.check(table, (((head.size - 1) >> bits) + 1).saturating_mul(entry))?;
     Ok(Place::Chunks { table, entry, bits })
 }
 

@@ -145,12 +145,7 @@ impl<'a, D: ReadAt> Walk<'a, D> {
     }
 
     /// Takes a name; a directory comes back to be gone through.
-    fn entry(
-        &mut self,
-        done: &mut Vec<(Box<[u8]>, Entry)>,
-        name: Box<[u8]>,
-        number: u64,
-    ) -> io::Result<Option<Open>> {
+    fn entry(&mut self, done: &mut Vec<(Box<[u8]>, Entry)>, name: Box<[u8]>, number: u64) -> io::Result<Option<Open>> {
         if let Some(id) = self.known.get(&number) {
             done.push((name, Entry::Inode(*id)));
             return Ok(None);
@@ -159,7 +154,7 @@ impl<'a, D: ReadAt> Walk<'a, D> {
         match what {
             What::Directory(body) => return self.opened(number, meta, body, name).map(Some),
             What::File(Body { size, place: inode::Place::Chunks { entry, bits, .. } }) => {
-                self.tables = self.tables.saturating_add(((size - 1 >> bits) + 1).saturating_mul(entry));
+                self.tables = self.tables.saturating_add((((size - 1) >> bits) + 1).saturating_mul(entry));
                 if self.tables > self.image.size {
                     return Err(bad("several files share one table of chunks"));
                 }
