@@ -5,6 +5,7 @@
 use crate::root_hash::RootHash;
 use openssl::error::ErrorStack;
 use openssl::pkcs7::{Pkcs7, Pkcs7Flags};
+use openssl::pkey::PKey;
 use openssl::stack::Stack;
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
@@ -19,6 +20,22 @@ pub fn verify(root: &RootHash, der: &[u8], certificates: &[Vec<u8>]) -> Result<(
         return Err("cannot be checked: there is no certificate in verity.d".into());
     }
     check(root, &signature, known).map_err(|errors| reason(&errors))
+}
+
+/// Signs a root hash with a key and its certificate, both in PEM: a signature in DER, as `openssl smime -sign` makes
+/// it with `-nocerts -noattr -binary`. The key's password is asked for on the terminal, if it has one.
+pub fn sign(root: &RootHash, key: &[u8], certificate: &[u8]) -> Result<Vec<u8>, String> {
+    let key = PKey::private_key_from_pem(key).map_err(|errors| format!("the key {}", reason(&errors)))?;
+    let signer = X509::from_pem(certificate).map_err(|errors| format!("the certificate {}", reason(&errors)))?;
+    let matches = signer.public_key().is_ok_and(|public| public.public_eq(&key));
+    if !matches {
+        return Err("the certificate is not that of the key".into());
+    }
+    let flags = Pkcs7Flags::DETACHED | Pkcs7Flags::BINARY | Pkcs7Flags::NOATTR | Pkcs7Flags::NOCERTS;
+    let signed = Stack::new()
+        .and_then(|none| Pkcs7::sign(&signer, &key, &none, root.as_str().as_bytes(), flags))
+        .and_then(|signature| signature.to_der());
+    signed.map_err(|errors| format!("the root hash {}", reason(&errors)))
 }
 
 fn check(root: &RootHash, signature: &Pkcs7, known: Vec<X509>) -> Result<(), ErrorStack> {
@@ -49,7 +66,7 @@ mod tests {
     use openssl::asn1::Asn1Time;
     use openssl::bn::BigNum;
     use openssl::hash::MessageDigest;
-    use openssl::pkey::{PKey, Private};
+    use openssl::pkey::Private;
     use openssl::rsa::Rsa;
 
     struct Signer {
@@ -79,9 +96,32 @@ mod tests {
             signature.to_der().expect("der")
         }
 
+        fn sign_without_certificate(&self, text: &[u8]) -> Vec<u8> {
+            let none = Stack::new().expect("stack");
+            let flags = Pkcs7Flags::DETACHED | Pkcs7Flags::BINARY | Pkcs7Flags::NOATTR | Pkcs7Flags::NOCERTS;
+            let signature = Pkcs7::sign(&self.certificate, &self.key, &none, text, flags).expect("signature");
+            signature.to_der().expect("der")
+        }
+
         fn pem(&self) -> Vec<u8> {
             self.certificate.to_pem().expect("pem")
         }
+    }
+
+    #[test]
+    fn what_is_signed_here_counts_there() {
+        let (ours, other) = (signer(1), signer(2));
+        let key = ours.key.private_key_to_pem_pkcs8().expect("pem");
+        let made = sign(&root("a"), &key, &ours.pem()).expect("signed");
+        assert_eq!(verify(&root("a"), &made, &[ours.pem()]), Ok(()));
+        assert!(verify(&root("b"), &made, &[ours.pem()]).is_err());
+        assert_eq!(made, ours.sign_without_certificate(root("a").as_str().as_bytes()));
+        assert_eq!(
+            sign(&root("a"), &key, &other.pem()).expect_err("another's"),
+            "the certificate is not that of the key"
+        );
+        assert!(sign(&root("a"), b"rubbish", &ours.pem()).expect_err("no key").starts_with("the key is not valid"));
+        assert!(sign(&root("a"), &key, b"rubbish").expect_err("none").starts_with("the certificate is not valid"));
     }
 
     fn root(digit: &str) -> RootHash {

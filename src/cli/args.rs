@@ -3,6 +3,7 @@
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Apps as systemd units, from one TOML file each.
@@ -45,6 +46,8 @@ pub enum Verb {
     Disable(Enable),
     /// Say which file and line gave an app's setting
     Why(Why),
+    /// Make images, look at them, check and sign them
+    Image(Image),
     /// Say what this machine lacks for running apps
     Doctor(Doctor),
     /// Print the completions of a shell
@@ -177,6 +180,72 @@ pub struct Doctor {
     /// How to print.
     #[command(flatten)]
     pub output: Output,
+}
+
+/// `veneer image`
+#[derive(Debug, Args)]
+pub struct Image {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: ImageVerb,
+}
+
+/// What to do with an image.
+#[derive(Debug, Subcommand)]
+pub enum ImageVerb {
+    /// Turn a container image, an archive or a directory into an image; takes what veneer-convert takes
+    #[command(disable_help_flag = true)]
+    Convert(ImageConvert),
+    /// Show what an image was made from and what stands beside it
+    Inspect(ImageInspect),
+    /// Read an image as a whole and compare it with its hash tree and root hash
+    Verify(ImageVerify),
+    /// Check an image, and sign its root hash
+    Sign(ImageSign),
+}
+
+/// `veneer image convert`
+#[derive(Debug, Args)]
+pub struct ImageConvert {
+    /// A source and options, as in veneer-convert@.service(8)
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
+/// `veneer image inspect`
+#[derive(Debug, Args)]
+pub struct ImageInspect {
+    /// The image's file, or its name in the store
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `veneer image verify`
+#[derive(Debug, Args)]
+pub struct ImageVerify {
+    /// The image's file, or its name in the store
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+}
+
+/// `veneer image sign`
+#[derive(Debug, Args)]
+pub struct ImageSign {
+    /// The image's file, or its name in the store
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// The private key, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The certificate of the key, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
 }
 
 /// `veneer completions`

@@ -15,6 +15,8 @@ mod doctor;
 mod doctor_looks;
 mod enable;
 pub mod fault;
+mod image;
+mod image_text;
 mod json;
 mod list;
 pub mod mountinfo;
@@ -72,6 +74,7 @@ fn run(context: &Context, verb: &Verb) -> Result<ExitCode> {
         Verb::Enable(args) => enable::run(context, args, enable::Wish::Start),
         Verb::Disable(args) => enable::run(context, args, enable::Wish::Leave),
         Verb::Why(args) => done(why::run(context, args)?),
+        Verb::Image(args) => image::run(context, &args.verb),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Completions(args) => done(completions::run(args)),
     }

@@ -2,6 +2,10 @@
 //! It opens nothing; whether the source is there shows when it is opened.
 //! The options are those of docs/convert.md; units name them, so they stay.
 
+use super::form::Form;
+use super::output::Output;
+use crate::image::erofs::EqualFiles;
+use crate::image::ext4::{self, Journal};
 use crate::image::tree::{Meta, Mode};
 use crate::layer::limits::Limits;
 use crate::layer::path::LayerPath;
@@ -10,7 +14,8 @@ use crate::merge::{Existing, MountPoints};
 use crate::oci::document::Platform;
 use crate::oci::source::Source;
 use crate::size::Size;
-use clap::{Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Turns a container image, a layer or a directory into a verified image.
@@ -22,11 +27,21 @@ pub struct Arguments {
     #[arg(value_parser = Source::parse)]
     source: Source,
     /// What to write: NAME.raw, NAME.verity, NAME.roothash and NAME.manifest.json; a path without an ending
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["check", "dry_run"])]
-    output: Option<PathBuf>,
+    #[arg(long, value_name = "[DIR/]NAME", required_unless_present_any = ["check", "dry_run"],
+          value_parser = Output::parse)]
+    output: Option<Output>,
     /// The file system of the image
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// The size of an ext4 file system; as large as what is in it if not given
+    #[arg(long, value_parser = Size::parse)]
+    size: Option<Size>,
+    /// Whether an ext4 file system has a journal: it has one if --size is given
+    #[arg(long, value_enum)]
+    journal: Option<WithJournal>,
+    /// Have files with the same bytes share them (EROFS)
+    #[arg(long)]
+    deduplicate: bool,
     /// Read and check everything, and write nothing
     #[arg(long, conflicts_with = "output")]
     check: bool,
@@ -58,33 +73,32 @@ pub struct Arguments {
 
 /// The file system of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Read-only, small, quick to write.
+enum Format {
+    /// Read-only, small, quick to write
     #[default]
     Erofs,
-    /// For writable roots of virtual machines.
+    /// For writable roots of virtual machines
     Ext4,
 }
 
-impl Format {
-    /// Its name, as in `--format` and the manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Erofs => "erofs",
-            Self::Ext4 => "ext4",
-        }
-    }
+/// Whether there is a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WithJournal {
+    /// None
+    None,
+    /// As large as mke2fs makes it
+    BySize,
 }
 
 /// What is to become of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doing {
     /// An image of this name.
-    Writing(PathBuf),
+    Writing(Output),
     /// Nothing: it is read and checked.
     Checking,
     /// Nothing at all: the steps are shown, for this name if one was given.
-    Showing(Option<PathBuf>),
+    Showing(Option<Output>),
 }
 
 /// A file that goes into the image.
@@ -123,7 +137,7 @@ pub struct Spec {
     /// What becomes of it.
     pub doing: Doing,
     /// As what file system.
-    pub format: Format,
+    pub form: Form,
     /// For which machine.
     pub platform: Platform,
     /// Bounds.
@@ -138,24 +152,48 @@ pub struct Spec {
     pub threads: Threads,
 }
 
-impl From<Arguments> for Spec {
-    fn from(typed: Arguments) -> Self {
+impl Arguments {
+    fn form(&self) -> Result<Form, &'static str> {
+        match self.format {
+            Format::Erofs if self.size.is_some() || self.journal.is_some() => {
+                Err("--size and --journal are for --format=ext4")
+            }
+            Format::Erofs => Ok(Form::Erofs(if self.deduplicate { EqualFiles::Shared } else { EqualFiles::Apart })),
+            Format::Ext4 if self.deduplicate => Err("--deduplicate is for --format=erofs"),
+            Format::Ext4 => {
+                let size = self.size.map_or(ext4::Size::Exact, |size| ext4::Size::Bytes(size.bytes()));
+                let journal = match (self.journal, self.size) {
+                    (Some(WithJournal::None), _) | (None, None) => Journal::None,
+                    (Some(WithJournal::BySize), _) | (None, Some(_)) => Journal::BySize,
+                };
+                Ok(Form::Ext4(size, journal))
+            }
+        }
+    }
+}
+
+impl TryFrom<Arguments> for Spec {
+    type Error = clap::Error;
+
+    fn try_from(typed: Arguments) -> Result<Self, clap::Error> {
+        let wrong = |said| Arguments::command().error(ErrorKind::ArgumentConflict, said);
+        let form = typed.form().map_err(wrong)?;
         let limits = Limits { total_size: typed.max_size.bytes(), entries: typed.max_entries, ..Limits::default() };
-        Self {
+        Ok(Self {
             doing: match (typed.dry_run, typed.output) {
                 (true, output) => Doing::Showing(output),
                 (false, Some(output)) => Doing::Writing(output),
                 (false, None) => Doing::Checking,
             },
             source: typed.source,
-            format: typed.format,
+            form,
             platform: typed.platform.unwrap_or_else(Platform::of_this_machine),
             limits,
             mount_points: if typed.no_mount_points { MountPoints::Left } else { MountPoints::Added },
             inject: typed.inject,
             existing: if typed.replace { Existing::Replaced } else { Existing::Refused },
             threads: if typed.one_thread { Threads::One } else { Threads::More },
-        }
+        })
     }
 }
 
@@ -165,16 +203,16 @@ mod tests {
 
     fn parsed(line: &str) -> Result<Spec, String> {
         let words = std::iter::once("veneer-convert").chain(line.split_whitespace());
-        Arguments::try_parse_from(words).map(Spec::from).map_err(|error| error.to_string())
+        Arguments::try_parse_from(words).and_then(Spec::try_from).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_command_line_says_what_becomes_of_the_source() {
         let spec = parsed("tar:- --output /x/hello").expect("good");
-        assert_eq!(spec.doing, Doing::Writing("/x/hello".into()));
+        assert_eq!(spec.doing, Doing::Writing(Output::parse("/x/hello").expect("good")));
         assert_eq!(
-            (spec.format, spec.mount_points, spec.existing),
-            (Format::Erofs, MountPoints::Added, Existing::Refused)
+            (spec.form, spec.mount_points, spec.existing),
+            (Form::Erofs(EqualFiles::Apart), MountPoints::Added, Existing::Refused)
         );
         assert_eq!(spec.limits, Limits::default());
         let spec = parsed("dir:/ --check --max-size 1G --no-mount-points --platform arm64").expect("good");
@@ -183,6 +221,15 @@ mod tests {
             (Doing::Checking, 1 << 30, MountPoints::Left)
         );
         assert_eq!(spec.platform.to_string(), "linux/arm64");
+        for (line, size, journal) in [
+            ("", ext4::Size::Exact, Journal::None),
+            ("--journal by-size", ext4::Size::Exact, Journal::BySize),
+            ("--size 1G", ext4::Size::Bytes(1 << 30), Journal::BySize),
+            ("--size 1G --journal none", ext4::Size::Bytes(1 << 30), Journal::None),
+        ] {
+            let spec = parsed(&format!("dir:/ --check --format ext4 {line}")).expect("good");
+            assert_eq!(spec.form, Form::Ext4(size, journal), "{line}");
+        }
         let spec = parsed("dir:/ --dry-run --inject /a:/sbin/a --inject b:/etc/b:0600").expect("good");
         let modes: Vec<u16> = spec.inject.iter().map(|file| file.meta.mode.0).collect();
         assert_eq!((spec.doing, modes), (Doing::Showing(None), vec![0o755, 0o600]));
@@ -195,7 +242,12 @@ mod tests {
             "dir:/",
             "x:/ --check",
             "dir:/ --check --output x",
+            "dir:/ --output x.raw",
+            "dir:/ --output x/",
             "dir:/ --check --format fat",
+            "dir:/ --check --size 1G",
+            "dir:/ --check --journal none",
+            "dir:/ --check --format ext4 --deduplicate",
             "dir:/ --check --max-size 0",
             "dir:/ --check --platform windows/amd64",
             "dir:/ --check --inject /a",

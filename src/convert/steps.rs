@@ -28,6 +28,8 @@ pub enum Step {
         /// Its file system.
         format: &'static str,
     },
+    /// Nothing: it is there, made by the same recipe.
+    Keep(String),
 }
 
 /// The steps for a source with these layers, the topmost first.
@@ -41,7 +43,7 @@ pub fn steps(spec: &Spec, layers: &[String]) -> Vec<Step> {
     let write = match &spec.doing {
         Doing::Checking | Doing::Showing(None) => None,
         Doing::Writing(name) | Doing::Showing(Some(name)) => {
-            Some(Step::Write { name: name.display().to_string(), format: spec.format.name() })
+            Some(Step::Write { name: name.to_string(), format: spec.form.name() })
         }
     };
     inject.chain(layers.iter().cloned().map(Step::Read)).chain(points).chain(write).collect()
@@ -55,6 +57,7 @@ impl fmt::Display for Step {
             Self::Inject { source, target, existing: Existing::Replaced } => {
                 write!(f, "put {source} at {target}, in the place of what is there")
             }
+            Self::Keep(name) => write!(f, "keep {name}.raw, which was made from the same"),
             Self::MountPoints => f.write_str("add the mount points that are missing"),
             Self::Write { name, format } => {
                 write!(f, "write {name}.raw ({format}), {name}.verity, {name}.roothash and {name}.manifest.json")

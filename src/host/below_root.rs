@@ -80,13 +80,14 @@ fn content(path: &Path) -> Result<Option<Content>> {
 }
 
 /// Writes a file so that it is whole or absent, also after a power cut; makes its directory.
-pub fn replace(path: &Path, text: &str) -> Result<()> {
+pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     let act = || format!("writing {}", path.display());
     let dir = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(dir).with_context(act)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = dir.join(format!(".{name}.{}", std::process::id()));
-    let written = write_synced(&draft, text).and_then(|()| fs::rename(&draft, path)).and_then(|()| sync_dir(dir));
+    let written =
+        write_synced(&draft, content.as_ref()).and_then(|()| fs::rename(&draft, path)).and_then(|()| sync_dir(dir));
     if written.is_err() {
         // What was begun is of no use to anyone.
         let _ = fs::remove_file(&draft);
@@ -94,9 +95,9 @@ pub fn replace(path: &Path, text: &str) -> Result<()> {
     written.with_context(act)
 }
 
-fn write_synced(path: &Path, text: &str) -> std::io::Result<()> {
+fn write_synced(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(content)?;
     file.sync_all()
 }
 

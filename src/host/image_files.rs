@@ -2,7 +2,8 @@
 //! Afterwards only the descriptors are used, so nothing can be exchanged between a check and its use.
 //! What they are called is `verity::names`; who may own them is `trusted`.
 
-use super::trusted::{Opened, Trusted, Wanted};
+use super::stores::open_regular;
+use super::trusted::{Opened, Trusted, Wanted, identity};
 use crate::app::{ImageFile, Trust};
 use crate::live::FileMark;
 use crate::path::AbsPath;
@@ -12,7 +13,9 @@ use crate::verity::names::{SideNames, candidates};
 use crate::verity::tree::ReadAt;
 use anyhow::{Context, Result};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 /// A file opened for reading, with its path for messages.
 #[derive(Debug)]
@@ -78,6 +81,18 @@ impl ReadAt for ImageData {
 }
 
 impl ImageData {
+    /// Opens a file for looking at it, whoever owns it; none if there is none.
+    pub fn look(path: &Path) -> Result<Option<Self>> {
+        let act = || format!("opening {}", path.display());
+        let file = match open_regular(path) {
+            Ok((file, _)) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(act),
+        };
+        let identity = identity(&rustix::fs::fstat(&file).with_context(act)?);
+        Ok(Some(Self { file, mark: FileMark { path: path.display().to_string(), identity } }))
+    }
+
     fn new(opened: Opened, path: String) -> Self {
         Self { file: File::from(opened.fd), mark: FileMark { path, identity: opened.identity } }
     }

@@ -3,40 +3,42 @@
 //! An image with a hash tree beside it is checked in full first: what rot has changed must not get a new root hash.
 
 use super::config_files;
+use super::image_look::Look;
+use super::interruption::{Interruption, State};
 use super::notify::Progress;
-use super::publish::Place;
+use super::publish::{Locked, Place};
 use super::stores::open_regular;
 use crate::config::load_injections;
-use crate::convert::spec::Format;
+use crate::convert::recipe::seed;
+use crate::convert::{Form, Output};
 use crate::image::erofs::read::Reader;
 use crate::image::identity::{Purpose, Seed};
 use crate::image::manifest::{Injected, Manifest, Recipe, Sizes};
+use crate::image::tree::{Directory, TreeWriter};
 use crate::image::{erofs, ext4};
-use crate::inject::spec::{Doing, Output};
+use crate::inject::spec::Doing;
 use crate::inject::{Bytes, Image, Injection, Plan, Spec, decide, recorded, write};
+use crate::layer::fault::within;
 use crate::layer::limits::Limits;
 use crate::problem::Problem;
-use crate::root_hash::RootHash;
-use crate::verity::Superblock;
 use crate::verity::build::{BLOCK, Built, Leaves};
-use crate::verity::names::SideNames;
-use crate::verity::superblock::SUPERBLOCK_SIZE;
-use crate::verity::tree::{Tree, check_all};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+/// The program's name and version, as manifests have it.
+const TOOL: &str = concat!("veneer-inject ", env!("CARGO_PKG_VERSION"));
+/// What the seeds of this version begin with; another rule gets another word.
+const SEED: &str = "veneer inject 1\n";
 /// Where ext4 says what it is: `s_magic` of its superblock.
 const EXT4_MAGIC_AT: u64 = 1024 + 56;
 const EXT4_MAGIC: [u8; 2] = [0x53, 0xef];
 /// Bytes read at once for a digest.
 const BUFFER: usize = 256 << 10;
-/// Texts beside an image are short.
-const TEXT_MAX: u64 = 1 << 20;
 
 /// What came of it.
 #[derive(Debug)]
@@ -47,18 +49,18 @@ pub enum Outcome {
     Refused(Plan),
     /// The steps of a dry run.
     Shown(Plan),
-    /// The image has everything already, or the output was made of the same before.
+    /// The image is the output, and has everything already.
     Nothing(Plan),
     /// The output is there already, made of the same image and the same files.
-    AlreadyMade,
+    Kept(Manifest),
     /// An image was written.
-    Written(Plan),
+    Made(Plan, Manifest),
 }
 
 /// An image that is there, and what is known of it.
 struct Base {
     image: Image<File>,
-    names: crate::image::tree::Directory,
+    names: Directory,
     /// The digest of it.
     source: String,
     /// Its manifest, if it has one that is of this very image.
@@ -66,9 +68,9 @@ struct Base {
 }
 
 /// Does what is asked for; `waiting` is called if another has the output's lock.
-pub fn run(spec: &Spec, waiting: impl FnOnce()) -> Result<Outcome> {
-    let mut asked: Vec<Injection<PathBuf>> =
-        spec.agent.iter().cloned().map(Injection::agent).collect::<Result<_, _>>()?;
+pub fn run(spec: &Spec, interruption: &Interruption, waiting: impl FnOnce()) -> Result<Outcome> {
+    let agent = spec.agent.iter().cloned().map(Injection::agent);
+    let mut asked: Vec<Injection<PathBuf>> = agent.collect::<io::Result<_>>()?;
     if let Some(manifest) = &spec.manifest {
         match load_injections(&config_files::read_file(manifest)) {
             Ok(more) => asked.extend(more),
@@ -76,17 +78,37 @@ pub fn run(spec: &Spec, waiting: impl FnOnce()) -> Result<Outcome> {
         }
     }
     let injections: Vec<_> = asked.into_iter().map(|one| one.try_map(opened)).collect::<Result<_>>()?;
-    let base = Base::open(&spec.image)?;
-    let recipe = recipe(&base, &injections, spec.format);
-    let Doing::Writing(output) = &spec.doing else {
-        return Ok(Outcome::Shown(decide(&base.image, base.names, &injections, spec.replacing)?));
+    let output = match &spec.doing {
+        Doing::Writing(output) => output,
+        Doing::Showing => {
+            let Base { image, names, .. } = Base::open(&spec.image)?;
+            return Ok(Outcome::Shown(decide(&image, names, &injections, spec.replacing)?));
+        }
     };
     let locked = Place::open(&output.directory, output.name.clone())?.lock(waiting)?;
-    if locked.place().published(&recipe)?.is_some() {
-        return Ok(Outcome::AlreadyMade);
+    *interruption.hold() = State::Begun(locked.traces()?);
+    // Opened under the lock: it may be the output itself.
+    let outcome = Base::open(&spec.image).and_then(|base| make(spec, base, &injections, output, &locked, interruption));
+    let mut held = interruption.hold();
+    drop(locked);
+    // From here on the lock may be another's.
+    *held = State::Done;
+    outcome
+}
+
+fn make(
+    spec: &Spec,
+    base: Base,
+    injections: &[Injection<Bytes>],
+    output: &Output,
+    locked: &Locked,
+    interruption: &Interruption,
+) -> Result<Outcome> {
+    let recipe = recipe(&base, injections, spec.form);
+    if let Some(manifest) = locked.place().published(&recipe)? {
+        return Ok(Outcome::Kept(manifest));
     }
-    let Base { image, names, manifest, .. } = base;
-    let plan = decide(&image, names, &injections, spec.replacing)?;
+    let plan = decide(&base.image, base.names, injections, spec.replacing)?;
     if !plan.refusals().is_empty() {
         return Ok(Outcome::Refused(plan));
     }
@@ -94,14 +116,24 @@ pub fn run(spec: &Spec, waiting: impl FnOnce()) -> Result<Outcome> {
         return Ok(Outcome::Nothing(plan));
     }
     let unpublished = locked.begin()?;
-    let new = New { image: &image, injections: &injections, format: spec.format, recipe, layers: layers(manifest) };
-    let (built, manifest) = new.write(plan.clone(), unpublished.image()?)?;
-    unpublished.publish(&built, &manifest)?;
-    Ok(Outcome::Written(plan))
+    let new = New { image: &base.image, injections, form: spec.form, seed: seed(seed_of(&recipe.source), &recipe) };
+    let (size, tree) = new.write(plan.clone(), unpublished.image()?)?;
+    let manifest = Manifest {
+        recipe,
+        layers: base.manifest.map(|manifest| manifest.layers).unwrap_or_default(),
+        tool: TOOL.into(),
+        root_hash: tree.root.to_string(),
+        sizes: Sizes { image: size, tree: tree.file.len() as u64 },
+    };
+    let finished = unpublished.finish(&tree, &manifest)?;
+    let mut held = interruption.hold();
+    finished.name()?;
+    *held = State::Done;
+    Ok(Outcome::Made(plan, manifest))
 }
 
-fn layers(manifest: Option<Manifest>) -> Vec<String> {
-    manifest.map(|manifest| manifest.layers).unwrap_or_default()
+fn seed_of(source: &str) -> Seed {
+    Seed(Sha256::new_with_prefix(SEED).chain_update(source).finalize().into())
 }
 
 fn opened(path: PathBuf) -> Result<Bytes> {
@@ -112,50 +144,48 @@ fn opened(path: PathBuf) -> Result<Bytes> {
 
 /// Whether the output is the image itself.
 fn is_same_file(image: &Path, output: &Output) -> Result<bool> {
-    let of = |path: &Path| std::fs::canonicalize(path).with_context(|| format!("looking at {}", path.display()));
-    match of(&output.image()) {
-        Ok(there) => Ok(there == of(image)?),
-        Err(error) if is_absent(&error) => Ok(false),
-        Err(error) => Err(error),
+    let about = |path: &Path| format!("looking at {}", path.display());
+    let there = PathBuf::from(format!("{output}.raw"));
+    match std::fs::canonicalize(&there) {
+        Ok(there) => Ok(there == std::fs::canonicalize(image).with_context(|| about(image))?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| about(&there)),
     }
-}
-
-fn is_absent(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 impl Base {
     fn open(path: &Path) -> Result<Self> {
-        let about = || path.display().to_string();
-        let (file, size) = open_regular(path)?;
-        refuse_ext4(&file).with_context(about)?;
-        let beside = Beside::find(path)?;
-        let (source, size, manifest) = match beside {
-            Some(beside) => {
-                let size = beside.check(&file, size).with_context(about)?;
-                (format!("verity:{}", beside.root.as_str()), size, beside.manifest())
+        let (mut file, mut size) = open_regular(path)?;
+        let about = |error: io::Error| within(path.display(), &error);
+        refuse_ext4(&file).map_err(about)?;
+        let look = Look::at(path)?.filter(|look| look.tree.is_some() && look.root.is_some());
+        let (source, manifest) = match look {
+            Some(look) => {
+                // The very file that is checked.
+                file = look.image.file.try_clone().map_err(about)?;
+                let manifest = look.manifest.clone();
+                let (root, sb) = look.verify()?;
+                size = sb.data_blocks.saturating_mul(u64::from(sb.data_block));
+                (format!("verity:{root}"), manifest)
             }
-            None => (format!("sha256:{}", digest(&file, size).with_context(about)?), size, None),
+            None => (format!("sha256:{}", digest(&file, size).map_err(about)?), None),
         };
-        let (image, names) = Reader::open(file, size, Limits::default()).and_then(Image::new).with_context(about)?;
+        let (image, names) = Reader::open(file, size, Limits::default()).and_then(Image::new).map_err(about)?;
         Ok(Self { image, names, source, manifest })
     }
 }
 
-fn refuse_ext4(file: &File) -> Result<()> {
+fn refuse_ext4(file: &File) -> io::Result<()> {
     let mut magic = [0; 2];
+    let said = "it is an ext4 image, and only EROFS images are read: convert its source again with --inject";
     match file.read_exact_at(&mut magic, EXT4_MAGIC_AT) {
-        Ok(()) if magic == EXT4_MAGIC => Err(std::io::Error::new(
-            ErrorKind::Unsupported,
-            "it is an ext4 image, and only EROFS images are read: convert its source again with --inject",
-        )
-        .into()),
+        Ok(()) if magic == EXT4_MAGIC => Err(io::Error::new(ErrorKind::Unsupported, said)),
         // What is too small is no image of any kind, and is said to be none where it is read.
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-fn digest(file: &File, size: u64) -> Result<String> {
+fn digest(file: &File, size: u64) -> io::Result<String> {
     let (mut digest, mut buffer, mut at) = (Sha256::new(), vec![0; BUFFER], 0);
     while at < size {
         let count = usize::try_from(size - at).map_or(BUFFER, |left| left.min(BUFFER));
@@ -166,125 +196,50 @@ fn digest(file: &File, size: u64) -> Result<String> {
     Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// The files beside an image that say what it must be.
-struct Beside {
-    tree: File,
-    root: RootHash,
-    manifest: Option<String>,
-}
-
-impl Beside {
-    /// Both a hash tree and a root hash, or none of this counts.
-    fn find(image: &Path) -> Result<Option<Self>> {
-        let name = image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let side = SideNames::of(&name);
-        let beside = |name: &str| open_beside(&image.with_file_name(name));
-        let tree = match beside(&side.tree[0])? {
-            Some(tree) => Some(tree),
-            None => beside(&side.tree[1])?,
-        };
-        let (Some(tree), Some(root)) = (tree, beside(&side.root_hash)?) else { return Ok(None) };
-        let root = RootHash::parse(text(root)?.trim_end())
-            .map_err(|said| anyhow!("{}: {said}", image.with_file_name(&side.root_hash).display()))?;
-        let manifest = side.root_hash.strip_suffix("roothash").map(|stem| format!("{stem}manifest.json"));
-        let manifest = manifest.map(|name| beside(&name)).transpose()?.flatten().map(text).transpose()?;
-        Ok(Some(Self { tree, root, manifest }))
-    }
-
-    /// Checks all of the image; how many bytes of it that covers.
-    fn check(&self, image: &File, size: u64) -> Result<u64> {
-        let mut head = [0; SUPERBLOCK_SIZE];
-        self.tree.read_exact_at(&mut head, 0).context("reading its hash tree")?;
-        let sb = Superblock::parse(&head).map_err(anyhow::Error::msg).context("reading its hash tree")?;
-        let root = self.root.to_bytes();
-        let bad = |fault| {
-            let said = format!("it is not what its root hash says ({fault:?}), and nothing is made of it");
-            std::io::Error::new(ErrorKind::InvalidData, said)
-        };
-        let open = Tree::open(&self.tree, &sb, &root).map_err(bad)?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut progress = Progress::begin("checking the image".into(), open.leaves());
-        check_all(&open, image, threads, |done| progress.reached(done)).map_err(bad)?;
-        Ok(size.min(sb.data_blocks.saturating_mul(u64::from(sb.data_block))))
-    }
-
-    fn manifest(&self) -> Option<Manifest> {
-        // Whatever is no manifest of ours, or of another image, says nothing.
-        let manifest: Manifest = serde_json::from_str(self.manifest.as_deref()?).ok()?;
-        (manifest.root_hash == self.root.as_str()).then_some(manifest)
-    }
-}
-
-fn open_beside(path: &Path) -> Result<Option<File>> {
-    match open_regular(path) {
-        Ok((file, _)) => Ok(Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn text(file: File) -> Result<String> {
-    let mut text = String::new();
-    file.take(TEXT_MAX).read_to_string(&mut text).context("reading what is beside the image")?;
-    Ok(text)
-}
-
 /// What decides the new image's bytes.
-fn recipe(base: &Base, injections: &[Injection<Bytes>], format: Format) -> Recipe {
+fn recipe(base: &Base, injections: &[Injection<Bytes>], form: Form) -> Recipe {
     let new = recorded(injections);
     let before = base.manifest.iter().flat_map(|manifest| &manifest.recipe.injected);
     let mut injected: Vec<Injected> =
         before.filter(|old| new.iter().all(|new| new.target != old.target)).cloned().collect();
     injected.extend(new);
-    let layout_version = match format {
-        Format::Erofs => erofs::LAYOUT_VERSION,
-        Format::Ext4 => ext4::LAYOUT_VERSION,
-    };
-    let (source, format, options) = (base.source.clone(), format.name().to_owned(), BTreeMap::new());
-    Recipe { source, format, layout_version, options, injected }
+    Recipe {
+        source: base.source.clone(),
+        format: form.name().to_owned(),
+        layout_version: form.layout_version(),
+        options: BTreeMap::new(),
+        injected,
+    }
 }
 
 /// A new image.
 struct New<'a> {
     image: &'a Image<File>,
     injections: &'a [Injection<Bytes>],
-    format: Format,
-    recipe: Recipe,
-    layers: Vec<String>,
+    form: Form,
+    seed: Seed,
 }
 
 impl New<'_> {
-    fn write(self, plan: Plan, file: File) -> Result<(Built, Manifest)> {
-        let epoch = self.image.reader.epoch();
-        let seed = Sha256::new_with_prefix("veneer inject 1\n").chain_update(serde_json::to_vec(&self.recipe)?);
-        let seed = Seed(seed.finalize().into());
-        let (size, tree) = match self.format {
-            Format::Erofs => {
-                let options = erofs::Options { seed, epoch, equal: erofs::EqualFiles::Apart };
-                let done = self.all(plan, erofs::Writer::new(file, options)?)?;
-                (done.size, done.tree)
+    /// Its size and its hash tree.
+    fn write(&self, plan: Plan, file: File) -> Result<(u64, Built)> {
+        let (seed, epoch) = (self.seed, self.image.reader.epoch());
+        match self.form {
+            Form::Erofs(equal) => {
+                let done = self.all(plan, erofs::Writer::new(file, erofs::Options { seed, epoch, equal })?)?;
+                Ok((done.size, done.tree))
             }
-            Format::Ext4 => {
-                let (size, journal) = (ext4::Size::Exact, ext4::Journal::None);
+            Form::Ext4(size, journal) => {
                 let options = ext4::Options { seed, size, journal, epoch };
                 let done = self.all(plan, ext4::Writer::new(file.try_clone()?, options)?)?;
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
-                let blocks = done.size / BLOCK as u64;
-                let leaves = Leaves::read(seed.bytes(Purpose::Salt), &file, blocks, threads)?;
-                (done.size, leaves.build(seed.uuid(Purpose::HashTree))?)
+                let leaves = Leaves::read(seed.bytes(Purpose::Salt), &file, done.size / BLOCK as u64, threads)?;
+                Ok((done.size, leaves.build(seed.uuid(Purpose::HashTree))?))
             }
-        };
-        let manifest = Manifest {
-            recipe: self.recipe,
-            layers: self.layers,
-            tool: concat!("veneer ", env!("CARGO_PKG_VERSION")).into(),
-            root_hash: tree.root.to_string(),
-            sizes: Sizes { image: size, tree: tree.file.len() as u64 },
-        };
-        Ok((tree, manifest))
+        }
     }
 
-    fn all<W: crate::image::tree::TreeWriter>(&self, plan: Plan, writer: W) -> Result<W::Finished> {
+    fn all<W: TreeWriter>(&self, plan: Plan, writer: W) -> Result<W::Finished> {
         let mut progress = None;
         let mut tell = |done, total| {
             progress.get_or_insert_with(|| Progress::begin("writing the image".into(), total)).reached(done);

@@ -60,6 +60,11 @@ impl<'a> Entry<'a> {
         Self { weight, id, app: Some(app), image: None, root_hash: None, block: None }
     }
 
+    /// An entry about an image that is no app's yet.
+    pub fn about_image(weight: Weight, id: MessageId, image: Option<&'a str>) -> Self {
+        Self { weight, id, app: None, image, root_hash: None, block: None }
+    }
+
     /// With the image's path.
     pub fn image(self, image: Option<&'a str>) -> Self {
         Self { image, ..self }

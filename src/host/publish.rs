@@ -147,9 +147,30 @@ impl Locked {
         self.place.name.leftovers().iter().try_for_each(|name| self.place.remove(name))
     }
 
+    /// What is to go if this process is told to end: the lock, and names that nobody sees.
+    pub fn traces(&self) -> Result<Traces> {
+        let directory = self.place.directory.try_clone().context("keeping the directory")?;
+        let place = Place { directory, path: self.place.path.clone(), name: self.place.name.clone() };
+        Ok(Traces(place))
+    }
+
     /// Begins an image.
     pub fn begin(&self) -> Result<Unpublished<'_>> {
         Ok(Unpublished { raw: Nameless::new(&self.place, Part::Raw)?, locked: self })
+    }
+}
+
+/// What a maker that ends early leaves behind, unless it is removed.
+#[derive(Debug)]
+pub struct Traces(Place);
+
+impl Traces {
+    /// Removes them. What cannot be removed now, the next maker removes.
+    pub fn remove(&self) {
+        let place = &self.0;
+        for name in place.name.leftovers().iter().chain([&place.name.lock()]) {
+            let _ = rustix::fs::unlinkat(&place.directory, name.as_str(), AtFlags::empty());
+        }
     }
 }
 
@@ -168,8 +189,22 @@ impl Unpublished<'_> {
 
     /// Writes what stands beside the image, has everything on the disk, reads it back, and gives the names.
     pub fn publish(self, tree: &Built, manifest: &Manifest) -> Result<()> {
+        self.finish(tree, manifest)?.name()
+    }
+}
+
+/// An image with all that stands beside it, on the disk and read back, and without a name yet.
+#[derive(Debug)]
+pub struct Finished<'a> {
+    place: &'a Place,
+    files: [Nameless<'a>; 4],
+}
+
+impl<'a> Unpublished<'a> {
+    /// Writes what stands beside the image, has everything on the disk, and reads it back.
+    pub fn finish(self, tree: &Built, manifest: &Manifest) -> Result<Finished<'a>> {
         let place = &self.locked.place;
-        let mut files = [
+        let files = [
             Nameless::with(place, Part::Tree, &tree.file)?,
             Nameless::with(place, Part::RootHash, tree.root.as_str().as_bytes())?,
             Nameless::with(place, Part::Manifest, manifest.to_text()?.as_bytes())?,
@@ -179,12 +214,20 @@ impl Unpublished<'_> {
         let [tree_file, .., raw] = &files;
         raw.file.sync_all().with_context(|| format!("writing {image}"))?;
         read_back(&raw.file, &tree_file.file, tree, &image)?;
+        Ok(Finished { place, files })
+    }
+}
+
+impl Finished<'_> {
+    /// Gives the names, step by step as `image::publish` has them.
+    pub fn name(mut self) -> Result<()> {
+        let (place, files) = (self.place, &mut self.files);
         for step in steps(place.before()?) {
             match step {
-                Step::Stage(part) => each(&mut files, part).try_for_each(Nameless::stage)?,
+                Step::Stage(part) => each(files, part).try_for_each(Nameless::stage)?,
                 Step::Hide => place.hide()?,
                 Step::Remove(part) => place.remove(&place.name.of(part))?,
-                Step::Name(part) => each(&mut files, part).try_for_each(Nameless::name)?,
+                Step::Name(part) => each(files, part).try_for_each(Nameless::name)?,
                 Step::Sync => rustix::fs::fsync(&place.directory).with_context(|| format!("syncing {}", place.path))?,
             }
         }

@@ -4,13 +4,15 @@
 
 use super::directory_layer::{DirectoryLayer, Signs, is_directory};
 use super::stores::{LayoutArchive, LayoutDirectory, open_regular};
+use crate::image::identity::Seed;
+use crate::image::tree::Time;
 use crate::layer::digest::{Digest, Hasher};
 use crate::layer::entry::{Again, Layer};
 use crate::layer::fault::{bad, within};
 use crate::layer::stream::Meter;
 use crate::oci::choose::Wanted;
 use crate::oci::document::Platform;
-use crate::oci::identity::Seed;
+use crate::oci::identity::{seed_of_anything, seed_of_image};
 use crate::oci::image::{self, First, Image};
 use crate::oci::layer::{ImageLayer, Reading, TarLayer};
 use crate::oci::overlay2;
@@ -27,6 +29,8 @@ pub struct Opened {
     pub layers: Vec<Box<dyn Layer>>,
     /// What UUID and salt are made of.
     pub seed: Seed,
+    /// When it was made, as far as all its forms say the same: 1970 if they say nothing.
+    pub epoch: Time,
     /// The image, if it is one: its digests name it in a cache.
     pub image: Option<Image>,
     /// Bytes that will be read, if that is known.
@@ -91,8 +95,8 @@ fn of_image(store: Rc<dyn Store>, image: Image, reading: &Reading) -> io::Result
         let store = Rc::clone(&store);
         layers.push(Box::new(ImageLayer { store, blob: blob.clone(), reading: reading.clone() }));
     }
-    let (seed, meter) = (Seed::of_image(&image), reading.meter.clone());
-    Ok(Opened { layers, seed, image: Some(image), bytes: Some(bytes), meter })
+    let (seed, epoch, meter) = (seed_of_image(&image), image.epoch, reading.meter.clone());
+    Ok(Opened { layers, seed, epoch, image: Some(image), bytes: Some(bytes), meter })
 }
 
 fn tar(path: &Path, reading: &Reading) -> io::Result<Opened> {
@@ -110,13 +114,17 @@ fn stdin(reading: &Reading) -> Opened {
 }
 
 fn one(layer: Box<dyn Layer>, bytes: Option<u64>, reading: &Reading) -> Opened {
-    Opened { layers: vec![layer], seed: Seed::of_anything(), image: None, bytes, meter: reading.meter.clone() }
+    no_image(vec![layer], bytes, reading)
 }
 
 fn directories(paths: Vec<PathBuf>, signs: Signs, reading: &Reading) -> Opened {
     let layer = |path| Box::new(DirectoryLayer { path, signs }) as Box<dyn Layer>;
-    let layers = paths.into_iter().map(layer).collect();
-    Opened { layers, seed: Seed::of_anything(), image: None, bytes: None, meter: reading.meter.clone() }
+    no_image(paths.into_iter().map(layer).collect(), None, reading)
+}
+
+fn no_image(layers: Vec<Box<dyn Layer>>, bytes: Option<u64>, reading: &Reading) -> Opened {
+    let (seed, epoch) = (seed_of_anything(), Time::default());
+    Opened { layers, seed, epoch, image: None, bytes, meter: reading.meter.clone() }
 }
 
 /// The directories of a layer and of those below it, the topmost first.

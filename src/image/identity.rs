@@ -54,6 +54,12 @@ impl Purpose {
 }
 
 impl Seed {
+    /// The seed of this source with something besides that changes the bytes.
+    pub fn with(self, besides: &[u8]) -> Self {
+        let text = Sha256::new_with_prefix("veneer seed 1\0").chain_update(self.0);
+        Self(text.chain_update(besides).finalize().into())
+    }
+
     /// Thirty-two bytes for a purpose.
     pub fn bytes(&self, purpose: Purpose) -> [u8; 32] {
         let text = Sha256::new_with_prefix("veneer image 1\0").chain_update(purpose.name()).chain_update([0]);

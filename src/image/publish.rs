@@ -194,6 +194,7 @@ mod tests {
         assert_eq!(name.of(Part::Tree), beside.tree[0]);
         assert_eq!(name.of(Part::RootHash), beside.root_hash);
         assert_eq!(name.of(Part::Signature), beside.signature);
+        assert_eq!(name.of(Part::Manifest), beside.manifest);
         assert_eq!(name.leftovers().len(), 7);
         for bad in ["", ".", ".a", "a/b", &"x".repeat(NAME_MAX + 1)] {
             assert!(ImageName::parse(bad).is_err(), "{bad}");

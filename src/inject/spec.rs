@@ -3,9 +3,10 @@
 //! The options are those of docs/inject.md; units name them, so they stay.
 
 use super::wish::Replacing;
-use crate::convert::spec::Format;
-use crate::image::publish::ImageName;
-use clap::Parser;
+use crate::convert::{Form, Output};
+use crate::image::erofs::EqualFiles;
+use crate::image::ext4::{Journal, Size};
+use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Puts an agent and other files into an image: into a new one, which takes the name of the output when it is whole.
@@ -34,33 +35,14 @@ pub struct Arguments {
     format: Format,
 }
 
-/// A directory and the name of an image in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// The directory.
-    pub directory: String,
-    /// The name.
-    pub name: ImageName,
-}
-
-impl Output {
-    /// Takes a path apart; the error is a sentence.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (directory, name) = match text.rsplit_once('/') {
-            Some(("", name)) => ("/", name),
-            Some(parts) => parts,
-            None => (".", text),
-        };
-        if let Some(stem) = name.strip_suffix(".raw") {
-            return Err(format!("the output has no ending: write {stem:?} for {name:?}"));
-        }
-        Ok(Self { directory: directory.into(), name: ImageName::parse(name)? })
-    }
-
-    /// The path of the image's own file.
-    pub fn image(&self) -> PathBuf {
-        PathBuf::from(&self.directory).join(format!("{}.raw", self.name))
-    }
+/// The file system of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Read-only, small, quick to write
+    #[default]
+    Erofs,
+    /// As large as what is in it, without a journal
+    Ext4,
 }
 
 /// What becomes of what is decided.
@@ -86,7 +68,7 @@ pub struct Spec {
     /// Whether something may lose its name.
     pub replacing: Replacing,
     /// As what file system.
-    pub format: Format,
+    pub form: Form,
 }
 
 impl From<Arguments> for Spec {
@@ -100,7 +82,10 @@ impl From<Arguments> for Spec {
             agent: typed.agent,
             manifest: typed.manifest,
             replacing: if typed.replace { Replacing::Allowed } else { Replacing::Refused },
-            format: typed.format,
+            form: match typed.format {
+                Format::Erofs => Form::Erofs(EqualFiles::Apart),
+                Format::Ext4 => Form::Ext4(Size::Exact, Journal::None),
+            },
         }
     }
 }
@@ -118,12 +103,10 @@ mod tests {
     fn a_command_line_says_what_goes_where() {
         let spec = parsed("/x/a.raw --output /y/b --agent /z").expect("good");
         let Doing::Writing(output) = &spec.doing else { panic!("{spec:?}") };
-        assert_eq!((&*output.directory, output.name.as_str(), output.image()), ("/y", "b", "/y/b.raw".into()));
-        assert_eq!((spec.replacing, spec.format), (Replacing::Refused, Format::Erofs));
+        assert_eq!((&*output.directory, output.name.as_str()), ("/y", "b"));
+        assert_eq!((spec.replacing, spec.form.name()), (Replacing::Refused, "erofs"));
         let spec = parsed("a.raw --manifest m --dry-run --replace --output b --format ext4").expect("good");
-        assert_eq!((spec.doing, spec.replacing, spec.format), (Doing::Showing, Replacing::Allowed, Format::Ext4));
-        assert_eq!(Output::parse("/b").expect("good").directory, "/");
-        assert_eq!(Output::parse("b").expect("good").directory, ".");
+        assert_eq!((spec.doing, spec.replacing, spec.form.name()), (Doing::Showing, Replacing::Allowed, "ext4"));
     }
 
     #[test]

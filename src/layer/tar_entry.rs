@@ -55,6 +55,9 @@ impl Before {
     }
 }
 
+/// What Linux says of every link, whatever an archive says (symlink(7)).
+const LINK: Mode = Mode(0o777);
+
 /// The letter of an old GNU sparse file.
 pub(super) const GNU_SPARSE: u8 = b'S';
 
@@ -78,7 +81,11 @@ pub(super) fn assemble(header: &Header, before: &mut Before, path: Vec<u8>, size
         b'6' => TarKind::Special(Special::Fifo),
         other => return Err(bad(format!("{}: the unknown type {:?}", shown(&path), char::from(other)))),
     };
-    Ok(TarEntry { meta: meta(header, pax)?, path, kind })
+    let mut meta = meta(header, pax)?;
+    if matches!(kind, TarKind::Special(Special::Symlink(_))) {
+        meta.mode = LINK;
+    }
+    Ok(TarEntry { meta, path, kind })
 }
 
 fn meta(header: &Header, pax: Pax) -> io::Result<Meta> {

@@ -78,6 +78,9 @@ pub struct Config {
     /// Its variant.
     #[serde(default)]
     pub variant: Option<String>,
+    /// When it was made.
+    #[serde(default)]
+    pub created: Option<String>,
     /// Its layers.
     #[serde(default)]
     pub rootfs: RootFs,

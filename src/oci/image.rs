@@ -3,8 +3,10 @@
 //! Sources: the OCI image manifest and configuration specifications, Docker's manifest v2 schema 2, `docker save`.
 
 use super::choose::{Chosen, Wanted, choose, descend};
+use super::created;
 use super::document::{Config, Descriptor, DockerImage, Document, Platform, parse};
 use super::store::{Store, blob_name, find_document, read_document};
+use crate::image::tree::Time;
 use crate::layer::digest::{Digest, Expected};
 use crate::layer::fault::bad;
 use std::io;
@@ -17,6 +19,8 @@ pub struct Image {
     /// The digest of its configuration: the one thing that all forms of an image have in common. It names the layers
     /// by what they are decompressed, so two images with one configuration are the same.
     pub config: Digest,
+    /// When it was made, as its configuration says.
+    pub epoch: Time,
     /// Its layers, the lowest first.
     pub layers: Vec<LayerBlob>,
 }
@@ -81,7 +85,7 @@ fn from_manifest(store: &dyn Store, chosen: Chosen, wanted: &Wanted<'_>) -> io::
     check_kind(&manifest, config)?;
     let name = blob_name(&config.digest);
     let expected = Expected { digest: Some(config.digest.clone()), size: Some(config.size) };
-    let diff_ids = diff_ids(&name, &read_document(store, &name, expected)?, wanted)?;
+    let (diff_ids, epoch) = configuration(&name, &read_document(store, &name, expected)?, wanted)?;
     let layers = manifest.layers.unwrap_or_default();
     check_count(layers.len(), diff_ids.len())?;
     let layer = |(layer, diff_id): (Descriptor, Digest)| {
@@ -90,7 +94,7 @@ fn from_manifest(store: &dyn Store, chosen: Chosen, wanted: &Wanted<'_>) -> io::
         Ok(LayerBlob { file: blob_name(&layer.digest), stored, diff_id })
     };
     let layers = layers.into_iter().zip(diff_ids).map(layer).collect::<io::Result<_>>()?;
-    Ok(Image { manifest: Some(descriptor.digest), config: config.digest.clone(), layers })
+    Ok(Image { manifest: Some(descriptor.digest), config: config.digest.clone(), epoch, layers })
 }
 
 /// Artifacts (charts, signatures, models) have manifests like images, and no root file system.
@@ -119,11 +123,12 @@ fn check_layer(layer: &Descriptor) -> io::Result<()> {
     }
 }
 
-fn diff_ids(name: &str, bytes: &[u8], wanted: &Wanted<'_>) -> io::Result<Vec<Digest>> {
+/// What a configuration says of the layers, and when the image was made.
+fn configuration(name: &str, bytes: &[u8], wanted: &Wanted<'_>) -> io::Result<(Vec<Digest>, Time)> {
     let config: Config = parse(name, bytes)?;
     let platform = Platform { os: config.os, architecture: config.architecture, variant: config.variant };
     match platform.serves(&wanted.platform) {
-        true => Ok(config.rootfs.diff_ids),
+        true => Ok((config.rootfs.diff_ids, created::epoch(config.created.as_deref()))),
         false => Err(bad(format!(
             "the image is for {platform}, not for {}: --platform={platform} takes it",
             wanted.platform
@@ -142,14 +147,14 @@ fn from_docker(store: &dyn Store, images: &[DockerImage], wanted: &Wanted<'_>) -
     let image = one_docker(images, wanted.name)?;
     let expected = Expected { digest: digest_in_name(&image.config), size: None };
     let bytes = read_document(store, &image.config, expected)?;
-    let diff_ids = diff_ids(&image.config, &bytes, wanted)?;
+    let (diff_ids, epoch) = configuration(&image.config, &bytes, wanted)?;
     check_count(image.layers.len(), diff_ids.len())?;
     let layer = |(file, diff_id): (&String, Digest)| {
         let digest = file.starts_with("blobs/").then(|| digest_in_name(file)).flatten();
         LayerBlob { file: file.clone(), stored: Expected { digest, size: None }, diff_id }
     };
     let layers = image.layers.iter().zip(diff_ids).map(layer).collect();
-    Ok(Image { manifest: None, config: Digest::of(&bytes), layers })
+    Ok(Image { manifest: None, config: Digest::of(&bytes), epoch, layers })
 }
 
 fn one_docker<'a>(images: &'a [DockerImage], name: Option<&str>) -> io::Result<&'a DockerImage> {

@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod choose;
+pub mod created;
 pub mod document;
 pub mod identity;
 pub mod image;

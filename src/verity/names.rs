@@ -27,6 +27,8 @@ pub struct SideNames {
     pub root_hash: String,
     /// Its signature.
     pub signature: String,
+    /// What it was made from, if we made it.
+    pub manifest: String,
 }
 
 impl SideNames {
@@ -40,6 +42,7 @@ impl SideNames {
             tree: [format!("{stem}.{first}"), format!("{stem}.{second}")],
             root_hash: format!("{stem}.roothash"),
             signature: format!("{stem}.roothash.p7s"),
+            manifest: format!("{stem}.manifest.json"),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::builder::Tar;
 use crate::collect::Collector;
+use crate::forms::{self, Files, entry, gzip};
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use veneer::host::source::open;
 use veneer::layer::digest::Digest;
@@ -27,11 +27,6 @@ fn listed_for(source: &str, platform: &Platform) -> Result<(String, [u8; 32]), S
     Ok((collected.listing(), opened.seed.0))
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("in memory")
-}
-
 fn layers() -> [Vec<u8>; 2] {
     let base = Tar::new().dir(b"etc").file(b"etc/a", b"1").file(b"etc/b", b"2");
     [base.end(), Tar::new().file(b"etc/.wh.a", b"").file(b"etc/c", b"3").end()]
@@ -40,54 +35,11 @@ fn layers() -> [Vec<u8>; 2] {
 const TREE: &str = "/ dir 755\n/etc dir 755\n/etc/b file 2\n/etc/c file 3\n";
 
 fn config(architecture: &str) -> String {
-    let diff_ids = layers().map(|layer| format!("{:?}", Digest::of(&layer).as_str())).join(",");
-    format!(r#"{{"os":"linux","architecture":"{architecture}","rootfs":{{"type":"layers","diff_ids":[{diff_ids}]}}}}"#)
+    forms::config(architecture, &layers(), "")
 }
 
-/// A layout as a list of files.
-#[derive(Clone, Default)]
-struct Files(Vec<(String, Vec<u8>)>);
-
-impl Files {
-    fn blob(&mut self, bytes: &[u8]) -> String {
-        let digest = Digest::of(bytes);
-        self.0.push((format!("blobs/sha256/{}", digest.hex()), bytes.to_vec()));
-        format!(r#""digest":"{digest}","size":{}"#, bytes.len())
-    }
-
-    /// A manifest; what its config is, and what becomes of its layers.
-    fn image(&mut self, architecture: &str, pack: fn(&[u8]) -> Vec<u8>) -> String {
-        let config = self.blob(config(architecture).as_bytes());
-        let kind = "application/vnd.oci.image.layer.v1.tar+gzip";
-        let layers =
-            layers().map(|layer| format!(r#"{{"mediaType":"{kind}",{}}}"#, self.blob(&pack(&layer)))).join(",");
-        self.blob(format!(r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{config}}},"layers":[{layers}]}}"#).as_bytes())
-    }
-
-    fn index(&mut self, entries: &[String]) -> &mut Self {
-        let entries = entries.join(",");
-        self.0.push(("index.json".into(), format!(r#"{{"schemaVersion":2,"manifests":[{entries}]}}"#).into_bytes()));
-        self.0.push(("oci-layout".into(), br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()));
-        self
-    }
-
-    fn write(&self, dir: &Path) {
-        for (name, bytes) in &self.0 {
-            let path = dir.join(name);
-            fs::create_dir_all(path.parent().expect("a parent"))
-                .and_then(|()| fs::write(path, bytes))
-                .expect("written");
-        }
-    }
-
-    fn archive(&self, path: &Path) {
-        let tar = self.0.iter().fold(Tar::new(), |tar, (name, bytes)| tar.file(name.as_bytes(), bytes));
-        fs::write(path, tar.end()).expect("written");
-    }
-}
-
-fn entry(descriptor: &str, more: &str) -> String {
-    format!("{{{descriptor}{more}}}")
+fn image(files: &mut Files, architecture: &str, pack: fn(&[u8]) -> Vec<u8>) -> String {
+    files.image(&config(architecture), &layers(), pack)
 }
 
 fn named(name: &str) -> String {
@@ -95,16 +47,7 @@ fn named(name: &str) -> String {
 }
 
 fn docker_old() -> Files {
-    let config = config("amd64");
-    let name = format!("{}.json", Digest::of(config.as_bytes()).hex());
-    let manifest = format!(r#"[{{"Config":"{name}","RepoTags":["x:latest"],"Layers":["1/layer.tar","2/layer.tar"]}}]"#);
-    let [base, above] = layers();
-    Files(vec![
-        ("1/layer.tar".into(), base),
-        ("2/layer.tar".into(), above),
-        (name, config.into_bytes()),
-        ("manifest.json".into(), manifest.into_bytes()),
-    ])
+    Files::docker_old(&config("amd64"), &layers())
 }
 
 fn docker_new() -> Files {
@@ -148,14 +91,14 @@ fn one_image_is_the_same_in_all_its_forms() {
     let dir = tempfile::tempdir().expect("a directory");
     let at = |name: &str| dir.path().join(name).display().to_string();
     let mut layout = Files::default();
-    let image = layout.image("amd64", gzip);
-    let digest = image[10..81].to_owned();
-    layout.index(&[entry(&image, "")]).write(&dir.path().join("oci"));
+    let made = image(&mut layout, "amd64", gzip);
+    let digest = made[10..81].to_owned();
+    layout.index(&[entry(&made, "")]).write(&dir.path().join("oci"));
     layout.archive(&dir.path().join("oci.tar"));
     layout.write(&dir.path().join("containerd/io.containerd.content.v1.content"));
     let mut plain = Files::default();
-    let image = plain.image("amd64", |layer| zstd::encode_all(layer, 1).expect("in memory"));
-    plain.index(&[entry(&image, &named("x"))]).write(&dir.path().join("zstd"));
+    let made = image(&mut plain, "amd64", |layer| zstd::encode_all(layer, 1).expect("in memory"));
+    plain.index(&[entry(&made, &named("x"))]).write(&dir.path().join("zstd"));
     docker_old().archive(&dir.path().join("old.tar"));
     docker_new().archive(&dir.path().join("new.tar"));
     let forms = [
@@ -183,8 +126,8 @@ fn the_image_for_the_machine_is_chosen_and_others_are_refused() {
     let mut files = Files::default();
     let platform = |architecture: &str| format!(r#","platform":{{"os":"linux","architecture":"{architecture}"}}"#);
     let both = [
-        entry(&files.image("amd64", gzip), &platform("amd64")),
-        entry(&files.image("arm64", gzip), &platform("arm64")),
+        entry(&image(&mut files, "amd64", gzip), &platform("amd64")),
+        entry(&image(&mut files, "arm64", gzip), &platform("arm64")),
     ];
     let attest = entry(
         &both[0][1..both[0].find(",\"platform").expect("a platform")],
@@ -192,7 +135,7 @@ fn the_image_for_the_machine_is_chosen_and_others_are_refused() {
     );
     let nested =
         files.blob(format!(r#"{{"schemaVersion":2,"manifests":[{},{},{attest}]}}"#, both[0], both[1]).as_bytes());
-    let alone = files.image("arm64", gzip);
+    let alone = image(&mut files, "arm64", gzip);
     files.index(&[entry(&nested, &named("both")), entry(&alone, &named("alone"))]).write(dir.path());
     let source = |name: &str| format!("oci:{}{name}", dir.path().display());
     let arm = Platform::parse("arm64").expect("good");
@@ -214,8 +157,8 @@ fn the_image_for_the_machine_is_chosen_and_others_are_refused() {
 fn refused(change: impl FnOnce(&mut Files), reason: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut files = Files::default();
-    let image = files.image("amd64", gzip);
-    files.index(&[entry(&image, "")]);
+    let made = image(&mut files, "amd64", gzip);
+    files.index(&[entry(&made, "")]);
     change(&mut files);
     files.write(dir.path());
     let said = listed(&format!("oci:{}", dir.path().display())).expect_err(reason);
@@ -243,9 +186,9 @@ fn images_that_lie_or_lack_something_are_refused() {
     let manifest = |text: &str| {
         let text = text.to_owned();
         move |files: &mut Files| {
-            let image = files.blob(text.as_bytes());
+            let made = files.blob(text.as_bytes());
             files.0.retain(|(name, _)| name != "index.json");
-            files.index(&[entry(&image, "")]);
+            files.index(&[entry(&made, "")]);
         }
     };
     let config = format!(r#"{{"digest":"{}","size":2}}"#, Digest::of(b"{}"));

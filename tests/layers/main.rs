@@ -5,6 +5,7 @@
 mod builder;
 mod cases;
 mod collect;
+mod forms;
 mod hostile;
 mod images;
 mod model;

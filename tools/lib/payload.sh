@@ -59,6 +59,7 @@ payload() {
 	[ ! -d "$TREE" ] || cp -a "$TREE/." "$dir/"
 	cp -a "$REPO/tests/vm/inside/." "$test/"
 	cp -a "$SCENARIOS" "$test/scenarios"
+	container_image "$test/container"
 	cp -a "$REPO/examples" "$test/examples" 2>/dev/null || :
 	parser_program "$test/parser"
 	plan "$suite" "$@" >"$test/plan"

@@ -1,0 +1,100 @@
+//! `veneer image`: images made, looked at, checked and signed.
+//! What is printed is laid out by `image_text`; the work is `veneer-convert`'s, `veneer-signature`'s and `host::image_look`'s.
+//! An image is named by its file, or as in an app's `image.file`: then the stores of veneer.toml are searched.
+
+use super::args::{ImageConvert, ImageInspect, ImageSign, ImageVerb, ImageVerify};
+use super::context::Context;
+use super::fault::fault;
+use super::image_text::{FileRow, Shown, render};
+use super::json;
+use crate::app::ImagePlace;
+use crate::config::Host;
+use crate::host::below_root;
+use crate::host::image_files::ImageData;
+use crate::host::image_look::{Look, become_convert, sign};
+use crate::host::terminal::print;
+use crate::sysexits::Exit;
+use crate::verity::Fault;
+use crate::verity::names::candidates;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
+    let done = match verb {
+        ImageVerb::Convert(args) => convert(context, args),
+        ImageVerb::Inspect(args) => inspect(context, args),
+        ImageVerb::Verify(args) => verify(context, args),
+        ImageVerb::Sign(args) => signed(context, args),
+    };
+    let text = done.map_err(|error| match Fault::of(&error) {
+        Some(found) => fault(found.exit, found.sentence.clone()),
+        None => error,
+    })?;
+    print(&text).map(|()| ExitCode::SUCCESS)
+}
+
+fn convert(context: &Context, args: &ImageConvert) -> Result<String> {
+    match context.root == Path::new("/") {
+        true => Err(become_convert(&args.words)),
+        false => Err(fault(Exit::Usage, "image convert works on this system: it takes no --root")),
+    }
+}
+
+fn inspect(context: &Context, args: &ImageInspect) -> Result<String> {
+    let look = find(context, &args.image)?;
+    let beside = [Some(&look.image), look.tree.as_ref(), look.signature.as_ref()];
+    let files = beside.into_iter().flatten().map(row).collect::<Result<_>>()?;
+    let root = look.root.as_ref().map(|root| root.as_str());
+    let shown = Shown { image: look.image.path(), root_hash: root, manifest: look.manifest.as_ref(), files };
+    match args.output.json() {
+        Some(format) => json::print(&shown, format),
+        None => Ok(render(&shown, context.terminal)),
+    }
+}
+
+fn row(file: &ImageData) -> Result<FileRow> {
+    Ok(FileRow { path: file.path().to_owned(), size: file.size(), allocated: file.allocated()? })
+}
+
+fn verify(context: &Context, args: &ImageVerify) -> Result<String> {
+    let look = find(context, &args.image)?;
+    let path = look.image.path().to_owned();
+    let (root, sb) = look.verify()?;
+    Ok(format!("{path}: all {} blocks are as root hash {root} says\n", sb.data_blocks))
+}
+
+fn signed(context: &Context, args: &ImageSign) -> Result<String> {
+    let look = find(context, &args.image)?;
+    let to = look.signature_path.clone();
+    if args.dry.dry_run {
+        return Ok(format!("check {}\nsign its root hash: {}\n", look.image.path(), to.display()));
+    }
+    // What is signed is vouched for: not without having been read.
+    let (root, _) = look.verify()?;
+    sign(&root, &args.key, &args.certificate, &to)?;
+    Ok(format!("{}: root hash {root}\n", to.display()))
+}
+
+/// Opens an image by its path or its name.
+fn find(context: &Context, image: &str) -> Result<Look> {
+    let paths = places(context, image);
+    for path in &paths {
+        if let Some(look) = Look::at(path)? {
+            return Ok(look);
+        }
+    }
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    Err(fault(Exit::NoInput, format!("there is no image {}", paths.join(", nor "))))
+}
+
+fn places(context: &Context, image: &str) -> Vec<PathBuf> {
+    if image.contains('/') || image.ends_with(".raw") || image.ends_with(".img") {
+        let path = below_root::absolute(Path::new(image));
+        return vec![context.at(&path.to_string_lossy())];
+    }
+    let config = context.config();
+    let (host, _) = Host::load(&config);
+    let place = ImagePlace::Named { name: image.into(), roots: host.settings.roots };
+    candidates(&place).iter().map(|path| context.at(path.as_str())).collect()
+}

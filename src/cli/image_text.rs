@@ -1,0 +1,109 @@
+//! What `veneer image inspect` prints: what an image was made from, and the sizes of its files.
+//! Pure; the field names of its JSON are part of the interface.
+//! The look is that of `systemctl status`: right-aligned names, a table for the files.
+
+use super::style::Style;
+use super::table::{Cell, lay_out};
+use super::time;
+use crate::host::terminal::Terminal;
+use crate::image::manifest::Manifest;
+use serde::Serialize;
+
+/// What is known of an image.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown<'a> {
+    /// Its path.
+    pub(super) image: &'a str,
+    /// Its root hash, as it stands beside it.
+    pub(super) root_hash: Option<&'a str>,
+    /// What it was made from.
+    pub(super) manifest: Option<&'a Manifest>,
+    /// The image, its hash tree, its signature.
+    pub(super) files: Vec<FileRow>,
+}
+
+/// A file of an image.
+#[derive(Debug, Serialize)]
+pub(super) struct FileRow {
+    pub(super) path: String,
+    pub(super) size: u64,
+    pub(super) allocated: u64,
+}
+
+/// Columns of the names on the left.
+const NAMES: usize = 10;
+
+pub(super) fn render(shown: &Shown<'_>, terminal: Terminal) -> String {
+    let mut text = Style::Bold.paint(terminal.colour, shown.image) + "\n";
+    let mut line = |name: &str, value: &str| text.push_str(&format!("{name:>NAMES$}: {value}\n"));
+    line("Root hash", shown.root_hash.unwrap_or("none beside it"));
+    match shown.manifest {
+        Some(manifest) => made(manifest, &mut line),
+        None => line("Manifest", "none: not made by veneer-convert"),
+    }
+    let rows: Vec<Vec<Cell>> = shown.files.iter().map(cells).collect();
+    text + "\n" + &lay_out(&["FILE", "SIZE", "ON DISK"], &rows, terminal)
+}
+
+fn made(manifest: &Manifest, line: &mut impl FnMut(&str, &str)) {
+    let recipe = &manifest.recipe;
+    line("Format", &format!("{}, layout {}", recipe.format, recipe.layout_version));
+    line("Source", &recipe.source);
+    for (number, layer) in (1..).zip(&manifest.layers) {
+        line(&format!("Layer {number}"), layer);
+    }
+    for (key, value) in &recipe.options {
+        line("Option", &format!("{key}={value}"));
+    }
+    for injected in &recipe.injected {
+        line("Injected", &format!("{} {} {}", injected.target, injected.mode, injected.content));
+    }
+    line("Made by", &manifest.tool);
+}
+
+fn cells(file: &FileRow) -> Vec<Cell> {
+    vec![file.path.clone().into(), time::bytes(file.size).into(), time::bytes(file.allocated).into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::terminal::Colour;
+    use crate::image::manifest::{Injected, Recipe, Sizes};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn an_image_is_shown_with_its_recipe_and_sizes() {
+        let injected =
+            Injected { target: "/sbin/a".into(), content: "sha256:34".into(), mode: "0755".into(), uid: 0, gid: 0 };
+        let recipe = Recipe {
+            source: "sha256:12".into(),
+            format: "ext4".into(),
+            layout_version: 1,
+            options: BTreeMap::from([("size".into(), "exact".into())]),
+            injected: vec![injected],
+        };
+        let sizes = Sizes { image: 8192, tree: 4096 };
+        let manifest =
+            Manifest { recipe, layers: vec!["sha256:56".into()], tool: "x 1".into(), root_hash: "ab".into(), sizes };
+        let files = vec![FileRow { path: "/a.raw".into(), size: 8192, allocated: 4096 }];
+        let shown = Shown { image: "/a.raw", root_hash: Some("ab"), manifest: Some(&manifest), files };
+        let terminal = Terminal { colour: Colour::Off, width: None };
+        let wanted = "\
+/a.raw
+ Root hash: ab
+    Format: ext4, layout 1
+    Source: sha256:12
+   Layer 1: sha256:56
+    Option: size=exact
+  Injected: /sbin/a 0755 sha256:34
+   Made by: x 1
+
+FILE    SIZE  ON DISK
+/a.raw  8.0K  4.0K
+";
+        assert_eq!(render(&shown, terminal), wanted);
+        let bare = Shown { root_hash: None, manifest: None, files: Vec::new(), ..shown };
+        assert!(render(&bare, terminal).contains(" Root hash: none beside it\n  Manifest: none: not made"));
+    }
+}

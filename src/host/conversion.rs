@@ -1,0 +1,145 @@
+//! A conversion done: an image made of a source, with its hash tree and manifest, under its names; or found there.
+//! It decides no byte: the writers do. When nothing is to be done follows from the manifest that is there.
+//! Rules: docs/convert.md, "What is written" and "The cache".
+
+use super::convert::run;
+use super::injected;
+use super::interruption::{Interruption, State};
+use super::publish::{Locked, Place, Unpublished};
+use super::source::{Opened, digest_of};
+use crate::convert::recipe::{Named, recipe, seed};
+use crate::convert::{Form, Output, Spec};
+use crate::image::identity::{Purpose, Seed};
+use crate::image::manifest::{Manifest, Recipe, Sizes};
+use crate::image::{erofs, ext4};
+use crate::layer::pipeline::Threads;
+use crate::merge::{Injections, Summary};
+use crate::oci::source::Source;
+use crate::verity::build::{BLOCK, Built, Leaves};
+use anyhow::{Context, Result};
+use std::io;
+
+/// The program's name and version, as manifests have it.
+const TOOL: &str = concat!("veneer-convert ", env!("CARGO_PKG_VERSION"));
+
+/// How a conversion ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The image was made.
+    Made(Manifest, Summary),
+    /// It was there already, made by the same recipe.
+    Kept(Manifest),
+}
+
+/// A conversion, ready to be done.
+pub struct Conversion<'a> {
+    spec: &'a Spec,
+    opened: &'a Opened,
+    injections: Injections,
+    recipe: Recipe,
+    cached: bool,
+}
+
+impl<'a> Conversion<'a> {
+    /// Finds out what decides the image's bytes.
+    pub fn new(spec: &'a Spec, opened: &'a Opened) -> io::Result<Self> {
+        let (injections, injected) = injected::open(&spec.inject)?;
+        let named = named(spec, opened)?;
+        let recipe = recipe(spec, &named, injected);
+        Ok(Self { spec, opened, injections, recipe, cached: matches!(named, Named::By(_)) })
+    }
+
+    /// The image, if it is there and would be made the same again.
+    pub fn kept(&self, output: &Output) -> Result<Option<Manifest>> {
+        self.kept_at(&place(output)?)
+    }
+
+    fn kept_at(&self, place: &Place) -> Result<Option<Manifest>> {
+        if self.cached { place.published(&self.recipe) } else { Ok(None) }
+    }
+
+    /// Makes the image, unless it is there.
+    pub fn run(&self, output: &Output, interruption: &Interruption, waiting: impl FnOnce()) -> Result<Outcome> {
+        let place = place(output)?;
+        if let Some(manifest) = self.kept_at(&place)? {
+            return Ok(Outcome::Kept(manifest));
+        }
+        let locked = place.lock(waiting)?;
+        *interruption.hold() = State::Begun(locked.traces()?);
+        let outcome = match self.kept_at(locked.place())? {
+            // Whoever had the lock has made it meanwhile.
+            Some(manifest) => Ok(Outcome::Kept(manifest)),
+            None => self.make(&locked, interruption),
+        };
+        let mut held = interruption.hold();
+        drop(locked);
+        // From here on the lock may be another's.
+        *held = State::Done;
+        outcome
+    }
+
+    fn make(&self, locked: &Locked, interruption: &Interruption) -> Result<Outcome> {
+        let unpublished = locked.begin()?;
+        let (size, tree, summary) = self.write(&unpublished)?;
+        let manifest = Manifest {
+            recipe: self.recipe.clone(),
+            layers: self.layers(),
+            tool: TOOL.into(),
+            root_hash: tree.root.to_string(),
+            sizes: Sizes { image: size, tree: tree.file.len() as u64 },
+        };
+        let finished = unpublished.finish(&tree, &manifest)?;
+        let mut held = interruption.hold();
+        finished.name()?;
+        *held = State::Done;
+        Ok(Outcome::Made(manifest, summary))
+    }
+
+    fn layers(&self) -> Vec<String> {
+        let image = self.opened.image.iter();
+        image.flat_map(|image| &image.layers).map(|layer| layer.diff_id.to_string()).collect()
+    }
+
+    fn write(&self, unpublished: &Unpublished<'_>) -> Result<(u64, Built, Summary)> {
+        let seed = seed(self.opened.seed, &self.recipe);
+        let (file, epoch) = (unpublished.image()?, self.opened.epoch);
+        match self.spec.form {
+            Form::Erofs(equal) => {
+                let writer = erofs::Writer::new(file, erofs::Options { seed, epoch, equal })?;
+                let (finished, summary) = run(self.spec, self.opened, &self.injections, writer)?;
+                Ok((finished.size, finished.tree, summary))
+            }
+            Form::Ext4(size, journal) => {
+                let writer = ext4::Writer::new(file, ext4::Options { seed, size, journal, epoch })?;
+                let (finished, summary) = run(self.spec, self.opened, &self.injections, writer)?;
+                let tree = self.tree(unpublished, seed, finished.size).context("making the hash tree")?;
+                Ok((finished.size, tree, summary))
+            }
+        }
+    }
+
+    /// The hash tree of what has been written.
+    fn tree(&self, unpublished: &Unpublished<'_>, seed: Seed, size: u64) -> Result<Built> {
+        let threads = match self.spec.threads {
+            Threads::One => 1,
+            Threads::More => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let leaves = Leaves::read(seed.bytes(Purpose::Salt), &unpublished.image()?, size / BLOCK as u64, threads)?;
+        Ok(leaves.build(seed.uuid(Purpose::HashTree))?)
+    }
+}
+
+fn place(output: &Output) -> Result<Place> {
+    Place::open(&output.directory, output.name.clone())
+}
+
+/// What the source is called in the manifest.
+fn named(spec: &Spec, opened: &Opened) -> io::Result<Named> {
+    match (&opened.image, &spec.source) {
+        (Some(image), _) => Ok(Named::By(image.config.clone())),
+        (None, Source::Tar(path)) => digest_of(path).map(Named::By),
+        (None, Source::TarStdin) => Ok(Named::Unknown("standard input")),
+        (None, Source::Overlay2(_) | Source::Snapshot(_)) => Ok(Named::Unknown("overlay layers")),
+        (None, _) => Ok(Named::Unknown("directory")),
+    }
+}
