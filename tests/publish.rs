@@ -4,7 +4,7 @@
 mod images;
 
 use images::model::{EPOCH, Model, Part as Bytes, What, directory, meta};
-use images::mounted::{may_mount, run};
+use images::mounted::{may_mount, run, unmount};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -94,7 +94,7 @@ fn a_full_disk_is_one_error_and_leaves_nothing() {
         let result = publish(path, "1");
         let left = names(path);
         let there = is_there(path);
-        run("umount", &[path.as_os_str()]);
+        unmount(path);
         match result {
             Ok(()) => assert!(there),
             Err(error) => {

@@ -15,10 +15,14 @@ pub fn verdict(spec: &Spec, error: &Error) -> (String, Exit) {
             format!("converting {}: no space left in {}; nothing was written", output.name, output.directory)
         }
         Doing::Writing(output) => format!("converting {}: {error:#}", output.name),
-        Doing::Checking => format!("checking {}: {error:#}", spec.source),
-        Doing::Showing(_) => format!("{error:#}"),
+        Doing::Checking | Doing::Showing(_) => about(&spec.source.to_string(), format!("{error:#}")),
     };
     (text.replace('\n', " "), kinds().next().map_or(Exit::Failure, exit))
+}
+
+/// Some errors name the source themselves.
+fn about(source: &str, said: String) -> String {
+    if said.starts_with(source) { said } else { format!("{source}: {said}") }
 }
 
 fn kind(cause: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
@@ -60,7 +64,7 @@ mod tests {
         let bad = || Error::new(io::Error::new(ErrorKind::InvalidData, "layer sha256:12: etc/x: bad"));
         let writing = spec("oci:/a --output /store/hello");
         assert_eq!(verdict(&writing, &bad()), ("converting hello: layer sha256:12: etc/x: bad".to_owned(), Exit::Data));
-        assert_eq!(verdict(&spec("oci:/a --check"), &bad()).0, "checking oci:/a: layer sha256:12: etc/x: bad");
+        assert_eq!(verdict(&spec("oci:/a --check"), &bad()).0, "oci:/a: layer sha256:12: etc/x: bad");
         let missing = Err::<(), _>(Errno::NOENT).context("opening the directory /store").expect_err("missing");
         assert_eq!(
             verdict(&writing, &missing),

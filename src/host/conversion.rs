@@ -2,6 +2,7 @@
 //! It decides no byte: the writers do. When nothing is to be done follows from the manifest that is there.
 //! Rules: docs/convert.md, "What is written" and "The cache".
 
+use super::below_root::identity;
 use super::convert::run;
 use super::injected;
 use super::interruption::{Interruption, State};
@@ -12,12 +13,15 @@ use crate::convert::{Form, Output, Spec};
 use crate::image::identity::{Purpose, Seed};
 use crate::image::manifest::{Manifest, Recipe, Sizes};
 use crate::image::{erofs, ext4};
+use crate::layer::fault::bad;
 use crate::layer::pipeline::Threads;
+use crate::live::FileIdentity;
 use crate::merge::{Injections, Summary};
 use crate::oci::source::Source;
 use crate::verity::build::{BLOCK, Built, Leaves};
 use anyhow::{Context, Result};
 use std::io;
+use std::path::PathBuf;
 
 /// The program's name and version, as manifests have it.
 const TOOL: &str = concat!("veneer-convert ", env!("CARGO_PKG_VERSION"));
@@ -38,15 +42,18 @@ pub struct Conversion<'a> {
     injections: Injections,
     recipe: Recipe,
     cached: bool,
+    /// The tar that the recipe's digest is of.
+    tar: Option<(PathBuf, FileIdentity)>,
 }
 
 impl<'a> Conversion<'a> {
     /// Finds out what decides the image's bytes.
     pub fn new(spec: &'a Spec, opened: &'a Opened) -> io::Result<Self> {
         let (injections, injected) = injected::open(&spec.inject)?;
+        let tar = tar(spec);
         let named = named(spec, opened)?;
         let recipe = recipe(spec, &named, injected);
-        Ok(Self { spec, opened, injections, recipe, cached: matches!(named, Named::By(_)) })
+        Ok(Self { spec, opened, injections, recipe, cached: matches!(named, Named::By(_)), tar })
     }
 
     /// The image, if it is there and would be made the same again.
@@ -62,6 +69,7 @@ impl<'a> Conversion<'a> {
     pub fn run(&self, output: &Output, interruption: &Interruption, waiting: impl FnOnce()) -> Result<Outcome> {
         let place = place(output)?;
         if let Some(manifest) = self.kept_at(&place)? {
+            place.tidy()?;
             return Ok(Outcome::Kept(manifest));
         }
         let locked = place.lock(waiting)?;
@@ -81,6 +89,7 @@ impl<'a> Conversion<'a> {
     fn make(&self, locked: &Locked, interruption: &Interruption) -> Result<Outcome> {
         let unpublished = locked.begin()?;
         let (size, tree, summary) = self.write(&unpublished)?;
+        self.check_tar()?;
         let manifest = Manifest {
             recipe: self.recipe.clone(),
             layers: self.layers(),
@@ -93,6 +102,16 @@ impl<'a> Conversion<'a> {
         finished.name()?;
         *held = State::Done;
         Ok(Outcome::Made(manifest, summary))
+    }
+
+    /// The image goes by the digest of a tar: it must have been that tar to the end.
+    fn check_tar(&self) -> io::Result<()> {
+        match &self.tar {
+            Some((path, before)) if identity(path) != Some(*before) => {
+                Err(bad(format!("{} was changed while it was read", path.display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn layers(&self) -> Vec<String> {
@@ -131,6 +150,13 @@ impl<'a> Conversion<'a> {
 
 fn place(output: &Output) -> Result<Place> {
     Place::open(&output.directory, output.name.clone())
+}
+
+fn tar(spec: &Spec) -> Option<(PathBuf, FileIdentity)> {
+    match &spec.source {
+        Source::Tar(path) => identity(path).map(|before| (path.clone(), before)),
+        _ => None,
+    }
 }
 
 /// What the source is called in the manifest.

@@ -114,8 +114,12 @@ struct Written {
 
 impl Written {
     fn of(generated: Generated, dir: &UnitDir) -> Self {
-        let error = dir.write(&generated.units).err().map(|error| format!("{error:#}"));
-        Self { problems: generated.problems, errors: error.into_iter().collect() }
+        let result = dir.write(&generated.units);
+        Self::new(generated.problems, result)
+    }
+
+    fn new(problems: Vec<Problem>, result: Result<()>) -> Self {
+        Self { problems, errors: result.err().map(|error| format!("{error:#}")).into_iter().collect() }
     }
 
     fn add(&mut self, other: Self) {
@@ -131,28 +135,46 @@ const BATCH: usize = 16;
 /// So many batches may wait to be written.
 const WAITING: usize = 4;
 
-/// In the order of ids. One thread makes the units and this one writes them: two that write would only wait for each
-/// other, since a directory takes one new file at a time.
+/// In the order of ids, whatever the threads do.
 fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) -> Written {
     let make = |app: &AppText| generate::app(app, host, generate::of(live, &app.id));
     let mut all = Written::default();
     let mut rest = text.apps.iter();
     if rest.len() >= MANY {
-        thread::scope(|scope| {
-            let (sender, made) = sync_channel(WAITING);
-            let mut batches = text.apps.chunks(BATCH).map(|apps| apps.iter().map(make).collect::<Vec<_>>());
-            let maker = move || batches.try_for_each(|batch| sender.send(batch).map_err(drop));
-            // No thread to be had: this one does it all, below.
-            if thread::Builder::new().spawn_scoped(scope, maker).is_ok() {
-                for units in made.into_iter().flatten() {
-                    all.add(Written::of(units, dir));
-                    rest.next();
-                }
-            }
+        write_on_two_threads(&text.apps, make, dir, |written| {
+            all.add(written);
+            rest.next();
         });
     }
+    // Few apps, or no thread was to be had.
     rest.for_each(|app| all.add(Written::of(make(app), dir)));
     all
+}
+
+/// One thread makes the units and writes what goes into subdirectories, this one the unit files: two that write into
+/// one directory would wait for each other, since it takes one new file at a time.
+fn write_on_two_threads(
+    apps: &[AppText],
+    make: impl Fn(&AppText) -> Generated + Copy + Send,
+    dir: &UnitDir,
+    mut written: impl FnMut(Written),
+) {
+    let begin = move |app: &AppText| {
+        let made = make(app);
+        let below = dir.write_below(&made.units);
+        (made, below)
+    };
+    thread::scope(|scope| {
+        let (sender, begun) = sync_channel(WAITING);
+        let mut batches = apps.chunks(BATCH).map(move |apps| apps.iter().map(begin).collect::<Vec<_>>());
+        let maker = move || batches.try_for_each(|batch| sender.send(batch).map_err(drop));
+        if thread::Builder::new().spawn_scoped(scope, maker).is_ok() {
+            for (made, below) in begun.into_iter().flatten() {
+                let result = below.and_then(|()| dir.write_top(&made.units));
+                written(Written::new(made.problems, result));
+            }
+        }
+    });
 }
 
 fn report(results: &[Written], log: &mut Kmsg) -> Outcome {

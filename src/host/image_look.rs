@@ -11,6 +11,7 @@ use crate::root_hash::RootHash;
 use crate::verity::names::SideNames;
 use crate::verity::{Fault, Superblock};
 use anyhow::{Context, Result};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -106,7 +107,7 @@ pub fn sign(root: &RootHash, key: &Path, certificate: &Path, to: &Path) -> Resul
     command.args(["--sign", root.as_str()]).arg(key).arg(certificate);
     // A key's password is asked for on the terminal.
     let done = command.stdin(Stdio::inherit()).stderr(Stdio::inherit()).output();
-    let done = done.with_context(|| format!("running {program}"))?;
+    let done = done.map_err(|error| not_run(&program, error))?;
     if !done.status.success() {
         return Err(Fault::data(format!("{} is not written", to.display())).into());
     }
@@ -117,5 +118,12 @@ pub fn sign(root: &RootHash, key: &Path, certificate: &Path, to: &Path) -> Resul
 pub fn become_convert(words: &[std::ffi::OsString]) -> anyhow::Error {
     let program = format!("{LIBEXEC}/veneer-convert");
     let error = Command::new(&program).args(words).exec();
-    anyhow::Error::new(error).context(format!("running {program}"))
+    not_run(&program, error)
+}
+
+fn not_run(program: &str, error: std::io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::NotFound => Fault::unavailable(format!("{program} is missing: install Veneer again")).into(),
+        _ => anyhow::Error::new(error).context(format!("running {program}")),
+    }
 }

@@ -2,7 +2,8 @@
 //! It knows not what is made; whoever makes it says what is to go, and when it must not be broken off.
 //! Rules: signal(7), pthread_sigmask(3), sigwait(3); what was ignored (nohup, a shell's `&`) stays ignored.
 
-use super::publish::Traces;
+use super::place::Traces;
+use super::process_status;
 use super::terminal;
 use anyhow::{Context, Result};
 use nix::sys::signal::{SigSet, Signal};
@@ -35,7 +36,7 @@ pub struct Interruption {
 impl Interruption {
     /// Begins to wait for signals, in a thread; it must be called before there is another.
     pub fn watch(program: &'static str) -> Result<Self> {
-        let ignored = ignored();
+        let ignored = process_status::bits("SigIgn").unwrap_or(0);
         let mut set = SigSet::empty();
         SIGNALS.iter().filter(|signal| ignored >> (**signal as u64 - 1) & 1 == 0).for_each(|signal| set.add(*signal));
         let interruption = Self { program, state: Arc::default() };
@@ -68,11 +69,4 @@ impl Interruption {
         terminal::complain(&format!("{line}{}: ended by {}, nothing is left\n", self.program, signal.as_str()));
         std::process::exit(BY_SIGNAL + signal as i32);
     }
-}
-
-/// The signals that are ignored, a bit for each (proc_pid_status(5), `SigIgn`); none if that cannot be read.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

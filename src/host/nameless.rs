@@ -2,7 +2,7 @@
 //! It knows nothing of what is in it, and when to name it is said by `publish`.
 //! Rules: open(2) `O_TMPFILE`, linkat(2), rename(2).
 
-use super::publish::Place;
+use super::place::Place;
 use crate::image::publish::Part;
 use anyhow::{Context, Result};
 use rustix::fd::AsRawFd;

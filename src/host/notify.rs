@@ -19,7 +19,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to tell of an act of so many steps.
+    /// Begins to tell of an act of so many steps; of one of 0 it is not known how many.
     pub fn begin(what: String, total: u64) -> Self {
         let progress = Self { what, total, last: Instant::now() };
         progress.tell(0);
@@ -35,8 +35,11 @@ impl Progress {
     }
 
     fn tell(&self, done: u64) {
-        let percent = done.saturating_mul(100) / self.total.max(1);
-        let status = format!("{}: {percent}%", self.what);
+        let percent = done.saturating_mul(100).checked_div(self.total);
+        let status = match percent {
+            Some(percent) => format!("{}: {percent}%", self.what),
+            None => self.what.clone(),
+        };
         let extension = NotifyState::ExtendTimeoutUsec(EXTENSION.as_micros() as u32);
         // Nobody listens when run by hand.
         drop(sd_notify::notify(&[NotifyState::Status(&status), extension]));

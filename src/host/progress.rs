@@ -19,11 +19,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins; without a total there is no bar, and a percentage says little.
+    /// Begins; without a total there is neither bar nor percentage.
     pub fn begin(what: String, total: Option<u64>, meter: Meter) -> Self {
         let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
         let bar = total.filter(|_| terminal).map(bar);
-        Self { meter, bar, unit: notify::Progress::begin(what, total.unwrap_or(u64::MAX)), calls: 0 }
+        Self { meter, bar, unit: notify::Progress::begin(what, total.unwrap_or(0)), calls: 0 }
     }
 
     /// Something has been done.

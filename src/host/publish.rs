@@ -1,176 +1,26 @@
 //! An image on its way to its name: made without one, read back, and named when it is whole.
 //! What the names are and in which order they are given is `image::publish`'s; what the bytes are, the writers'.
-//! Rules: open(2) `O_TMPFILE`, linkat(2), rename(2), flock(2); a killed maker leaves at most names that the next removes.
+//! Rules: open(2) `O_TMPFILE`, linkat(2), rename(2); a killed maker leaves at most names that the next removes.
 
 use super::nameless::Nameless;
 use super::notify::Progress;
-use crate::image::manifest::{Manifest, OnDisk, Recipe, Sizes};
-use crate::image::publish::{Before, ImageName, Part, Step, steps};
+pub use super::place::{Locked, Place, Traces};
+use crate::image::manifest::Manifest;
+use crate::image::publish::{Before, Part, Step, steps};
 use crate::verity::Superblock;
 use crate::verity::build::Built;
 use crate::verity::superblock::SUPERBLOCK_SIZE;
 use crate::verity::tree::{Tree, check_all};
 use anyhow::{Context, Result};
-use rustix::fd::OwnedFd;
-use rustix::fs::{Advice, AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{Advice, AtFlags};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 
-/// A manifest is a few kilobytes.
-const MANIFEST_MAX: u64 = 1 << 20;
-/// A root hash file is one line.
-const ROOT_HASH_MAX: u64 = 1024;
-
-/// A directory and the name an image has in it.
-#[derive(Debug)]
-pub struct Place {
-    pub(super) directory: OwnedFd,
-    pub(super) path: String,
-    pub(super) name: ImageName,
-}
-
-impl Place {
-    /// Opens the directory.
-    pub fn open(directory: &str, name: ImageName) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = rustix::fs::open(directory, flags, Mode::empty());
-        let opened = opened.with_context(|| format!("opening the directory {directory}"))?;
-        Ok(Self { directory: opened, path: directory.trim_end_matches('/').to_owned(), name })
-    }
-
-    /// What is there already, if it was made by this recipe and is whole.
-    pub fn published(&self, recipe: &Recipe) -> Result<Option<Manifest>> {
-        let (image, tree) = (self.size(Part::Raw)?, self.size(Part::Tree)?);
-        let manifest = self.read(Part::Manifest, MANIFEST_MAX)?;
-        let root_hash = self.read(Part::RootHash, ROOT_HASH_MAX)?;
-        let (Some(image), Some(tree), Some(manifest), Some(root_hash)) = (image, tree, manifest, root_hash) else {
-            return Ok(None);
-        };
-        Ok(Manifest::of_same_recipe(&OnDisk { manifest, root_hash, sizes: Sizes { image, tree } }, recipe))
-    }
-
-    /// Locks the name, for as long as the result lives or its process does; and clears what a killed maker has left.
-    /// Says so first if another has the lock.
-    pub fn lock(self, waiting: impl FnOnce()) -> Result<Locked> {
-        let name = self.name.lock();
-        let mut waiting = Some(waiting);
-        loop {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = rustix::fs::openat(&self.directory, &name, flags, Mode::from_raw_mode(0o600));
-            let file = file.with_context(|| format!("opening {}", self.shown(&name)))?;
-            if let Err(error) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                if error != Errno::WOULDBLOCK {
-                    return Err(error).with_context(|| format!("locking {}", self.shown(&name)));
-                }
-                if let Some(waiting) = waiting.take() {
-                    waiting();
-                }
-                let locked = rustix::fs::flock(&file, FlockOperation::LockExclusive);
-                locked.with_context(|| format!("locking {}", self.shown(&name)))?;
-            }
-            if self.is_still(&file, &name)? {
-                let locked = Locked { place: self, _lock: file };
-                locked.clear()?;
-                return Ok(locked);
-            }
-            // Whoever had it has removed it with its lock: this one is nobody's.
-        }
-    }
-
-    /// Whether the name still leads to this file.
-    fn is_still(&self, file: &OwnedFd, name: &str) -> Result<bool> {
-        let opened = rustix::fs::fstat(file).with_context(|| format!("looking at {}", self.shown(name)))?;
-        match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(named) => Ok((named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)),
-            Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("looking at {}", self.shown(name))),
-        }
-    }
-
-    fn size(&self, part: Part) -> Result<Option<u64>> {
-        let name = self.name.of(part);
-        match rustix::fs::statat(&self.directory, &name, AtFlags::empty()) {
-            Ok(found) => Ok(Some(u64::try_from(found.st_size)?)),
-            Err(Errno::NOENT | Errno::LOOP) => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("looking at {}", self.shown(&name))),
-        }
-    }
-
-    fn read(&self, part: Part, most: u64) -> Result<Option<Vec<u8>>> {
-        let name = self.name.of(part);
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.directory, &name, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT | Errno::LOOP) => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("opening {}", self.shown(&name))),
-        };
-        let mut bytes = Vec::new();
-        file.take(most).read_to_end(&mut bytes).with_context(|| format!("reading {}", self.shown(&name)))?;
-        Ok(Some(bytes))
-    }
-
-    fn remove(&self, name: &str) -> Result<()> {
-        match rustix::fs::unlinkat(&self.directory, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error).with_context(|| format!("removing {}", self.shown(name))),
-        }
-    }
-
-    pub(super) fn shown(&self, name: &str) -> String {
-        format!("{}/{name}", self.path)
-    }
-}
-
-/// A name that nobody else makes an image under now.
-#[derive(Debug)]
-pub struct Locked {
-    place: Place,
-    _lock: OwnedFd,
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        // Removed while it is locked, so whoever waits for it sees that it is gone. If it stays, it is empty and harmless.
-        let _ = rustix::fs::unlinkat(&self.place.directory, self.place.name.lock(), AtFlags::empty());
-    }
-}
-
 impl Locked {
-    /// The place.
-    pub fn place(&self) -> &Place {
-        &self.place
-    }
-
-    fn clear(&self) -> Result<()> {
-        self.place.name.leftovers().iter().try_for_each(|name| self.place.remove(name))
-    }
-
-    /// What is to go if this process is told to end: the lock, and names that nobody sees.
-    pub fn traces(&self) -> Result<Traces> {
-        let directory = self.place.directory.try_clone().context("keeping the directory")?;
-        let place = Place { directory, path: self.place.path.clone(), name: self.place.name.clone() };
-        Ok(Traces(place))
-    }
-
     /// Begins an image.
     pub fn begin(&self) -> Result<Unpublished<'_>> {
-        Ok(Unpublished { raw: Nameless::new(&self.place, Part::Raw)?, locked: self })
-    }
-}
-
-/// What a maker that ends early leaves behind, unless it is removed.
-#[derive(Debug)]
-pub struct Traces(Place);
-
-impl Traces {
-    /// Removes them. What cannot be removed now, the next maker removes.
-    pub fn remove(&self) {
-        let place = &self.0;
-        for name in place.name.leftovers().iter().chain([&place.name.lock()]) {
-            let _ = rustix::fs::unlinkat(&place.directory, name.as_str(), AtFlags::empty());
-        }
+        Ok(Unpublished { raw: Nameless::new(self.place(), Part::Raw)?, locked: self })
     }
 }
 
@@ -203,7 +53,7 @@ pub struct Finished<'a> {
 impl<'a> Unpublished<'a> {
     /// Writes what stands beside the image, has everything on the disk, and reads it back.
     pub fn finish(self, tree: &Built, manifest: &Manifest) -> Result<Finished<'a>> {
-        let place = &self.locked.place;
+        let place = self.locked.place();
         let files = [
             Nameless::with(place, Part::Tree, &tree.file)?,
             Nameless::with(place, Part::RootHash, tree.root.as_str().as_bytes())?,
@@ -279,6 +129,8 @@ fn read_back(image: &File, tree: &File, built: &Built, shown: &str) -> Result<()
 mod tests {
     use super::*;
     use crate::image::identity::{Purpose, Seed};
+    use crate::image::manifest::{Recipe, Sizes};
+    use crate::image::publish::ImageName;
     use crate::verity::build::{BLOCK, Leaves};
     use std::collections::BTreeMap;
     use std::path::Path;
@@ -357,7 +209,14 @@ mod tests {
         let locked = locked(dir.path());
         assert_eq!(names(dir.path()), [name.lock()]);
         locked.begin().expect("begun").image().expect("file").write_all_at(b"some", 0).expect("written");
+        place(dir.path()).tidy().expect("not while it is locked");
+        assert_eq!(names(dir.path()), [name.lock()]);
         drop(locked);
+        assert_eq!(names(dir.path()), [""; 0]);
+        for left in [name.lock(), name.passing(Part::Tree)] {
+            std::fs::write(dir.path().join(left), "left").expect("written");
+        }
+        place(dir.path()).tidy().expect("tidied");
         assert_eq!(names(dir.path()), [""; 0]);
     }
 

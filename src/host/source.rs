@@ -3,6 +3,7 @@
 //! Everything that can be said before a layer is read is said here: what is missing, not an image, or for another machine.
 
 use super::directory_layer::{DirectoryLayer, Signs, is_directory};
+use super::process_status;
 use super::stores::{LayoutArchive, LayoutDirectory, open_regular};
 use crate::image::identity::Seed;
 use crate::image::tree::Time;
@@ -20,6 +21,7 @@ use crate::oci::source::{Named, Source};
 use crate::oci::store::{Store, StoredFile};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -45,9 +47,9 @@ pub fn open(source: &Source, platform: &Platform, reading: &Reading) -> io::Resu
         Source::Oci(named) => layout(named, platform, reading),
         Source::OciArchive(named) => archive(named, First::Index, platform, reading),
         Source::DockerArchive(named) => archive(named, First::Docker, platform, reading),
-        Source::Overlay2(path) => Ok(directories(docker_chain(path)?, Signs::Overlay, reading)),
+        Source::Overlay2(path) => overlay(docker_chain(path)?, reading),
         Source::Containerd { root, digest } => containerd(root, digest, platform, reading),
-        Source::Snapshot(paths) => Ok(directories(paths.clone(), Signs::Overlay, reading)),
+        Source::Snapshot(paths) => overlay(paths.clone(), reading),
         Source::Tar(path) => tar(path, reading),
         Source::TarStdin => Ok(stdin(reading)),
         Source::Directory(path) => Ok(directories(vec![path.clone()], Signs::Nothing, reading)),
@@ -120,6 +122,24 @@ fn one(layer: Box<dyn Layer>, bytes: Option<u64>, reading: &Reading) -> Opened {
 fn directories(paths: Vec<PathBuf>, signs: Signs, reading: &Reading) -> Opened {
     let layer = |path| Box::new(DirectoryLayer { path, signs }) as Box<dyn Layer>;
     no_image(paths.into_iter().map(layer).collect(), None, reading)
+}
+
+/// `CAP_SYS_ADMIN` (linux/capability.h).
+const SYS_ADMIN: u64 = 1 << 21;
+
+/// Without that capability the kernel hides `trusted.*` (xattr(7)), so that what a layer deletes would be there again.
+/// Whoever mounts overlays without privileges has `user.*` for it, and owns the directories.
+fn overlay(paths: Vec<PathBuf>, reading: &Reading) -> io::Result<Opened> {
+    let sees_all = process_status::bits("CapEff").is_some_and(|bits| bits & SYS_ADMIN != 0);
+    let own = rustix::process::geteuid().as_raw();
+    for path in &paths {
+        let owner = fs::metadata(path).map_err(|error| within(path.display(), &error))?.uid();
+        if !sees_all && (owner != own || own == 0) {
+            let said = format!("{}: only with CAP_SYS_ADMIN can be seen what it deletes of others", path.display());
+            return Err(io::Error::new(ErrorKind::PermissionDenied, said));
+        }
+    }
+    Ok(directories(paths, Signs::Overlay, reading))
 }
 
 fn no_image(layers: Vec<Box<dyn Layer>>, bytes: Option<u64>, reading: &Reading) -> Opened {

@@ -27,16 +27,29 @@ impl UnitDir {
 
     /// Writes all of a set. What was written before an error stays.
     pub fn write(&self, set: &UnitSet) -> Result<()> {
+        self.write_below(set)?;
+        self.write_top(set)
+    }
+
+    /// Writes what of a set goes into subdirectories: drop-ins and links.
+    pub fn write_below(&self, set: &UnitSet) -> Result<()> {
         // Sorted by path: what lies in one subdirectory comes together.
         let mut made = "";
         for (path, content) in set.iter() {
-            if let Some((name, _)) = path.split_once('/').filter(|(name, _)| *name != made) {
+            let Some((name, _)) = path.split_once('/') else { continue };
+            if name != made {
                 self.make_subdirectory(name)?;
                 made = name;
             }
             self.explain(path, place(&self.dir, path, content))?;
         }
         Ok(())
+    }
+
+    /// Writes what of a set goes into the directory itself: unit files.
+    pub fn write_top(&self, set: &UnitSet) -> Result<()> {
+        let mut top = set.iter().filter(|(path, _)| !path.contains('/'));
+        top.try_for_each(|(path, content)| self.explain(path, place(&self.dir, path, content)))
     }
 
     fn make_subdirectory(&self, name: &str) -> Result<()> {

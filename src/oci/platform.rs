@@ -33,7 +33,8 @@ impl Platform {
             [os, architecture, variant] => (*os, *architecture, Some((*variant).to_owned())),
             _ => ("", "", None),
         };
-        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_word =
+            |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if os != "linux" || !is_word(architecture) || !variant.as_deref().is_none_or(is_word) {
             return Err(format!("{text:?} is no platform: one like \"linux/amd64\" or \"linux/arm/v7\" is wanted"));
         }

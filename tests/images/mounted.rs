@@ -33,6 +33,11 @@ pub fn run(program: &str, arguments: &[&OsStr]) -> String {
     said
 }
 
+/// Unmounts. A process that another test starts has everything open for a moment that this one has: busy is no fault.
+pub fn unmount(path: &Path) {
+    run("umount", &[OsStr::new("--lazy"), path.as_os_str()]);
+}
+
 /// A mounted image; it is unmounted when dropped.
 pub struct Mounted {
     at: tempfile::TempDir,
@@ -69,7 +74,8 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let status = Command::new("umount").env("PATH", "/usr/bin:/bin").arg(self.at.path()).status();
+        let mut command = Command::new("umount");
+        let status = command.env("PATH", "/usr/bin:/bin").arg("--lazy").arg(self.at.path()).status();
         assert!(status.expect("umount").success() || std::thread::panicking());
     }
 }

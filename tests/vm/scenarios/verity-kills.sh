@@ -38,7 +38,7 @@ kill_one() {
 kills=0
 # Once while starting, once while stopping.
 for name in veneer-verity mount umount veneer-overlay; do
-	for _ in $(seq "$(scale 4)"); do
+	for _ in $(seq "$(scale 3)"); do
 		kill_one "$name" &
 		killer=$!
 		systemctl start app@k 2>/dev/null || :
@@ -51,7 +51,7 @@ for name in veneer-verity mount umount veneer-overlay; do
 		nothing_left
 	done
 done
-for _ in $(seq "$(scale 4)"); do
+for _ in $(seq "$(scale 3)"); do
 	systemctl start app@k
 	pause 500
 	systemctl kill -s KILL app@k
