@@ -9,6 +9,7 @@ use images::mounted::{Mounted, may_mount, run};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use veneer::image::erofs::{EqualFiles, Options, Writer};
@@ -331,6 +332,94 @@ fn what_an_agent_lacks_is_said() {
         let lines = said.iter().map(|why| format!("veneer-inject: agent cannot run in this image: {why}\n"));
         assert_eq!(ended.complained, lines.collect::<String>());
         assert_eq!(ended.code, Some(if said.is_empty() { 0 } else { 65 }));
+    }
+}
+
+#[test]
+fn an_agent_may_bring_its_libraries() {
+    let case = Case::new();
+    let agent = case.file("agent", program(X86_64, Some(LOADER), &["libown.so", "libc.so.6"]));
+    let library = case.file("library", program(X86_64, None, &[]));
+    let foreign = case.file("foreign", program(AARCH64, None, &[]));
+    let with = |source: &str, target: &str| {
+        let text = format!("[[inject.file]]\nsource = {source:?}\ntarget = {target:?}\n");
+        let manifest = case.file("m.toml", text);
+        case.inject("base.raw", &["--agent", &agent, "--manifest", &manifest, "--dry-run"]).code
+    };
+    assert_eq!(with(&library, "/usr/lib/x86_64-linux-gnu/libown.so"), Some(0));
+    assert_eq!(with(&library, "/lib64/libown.so"), Some(0));
+    assert_eq!(with(&library, "/opt/libown.so"), Some(65));
+    assert_eq!(with(&foreign, "/lib64/libown.so"), Some(65));
+}
+
+#[test]
+fn directories_keep_what_is_in_them() {
+    let case = Case::new();
+    let manifest = |mode: &str| {
+        let text = format!("[[inject.directory]]\ntarget = \"/etc\"\n{mode}");
+        case.file("m.toml", text)
+    };
+    let inject = |mode: &str, words: &[&str]| {
+        let (manifest, out) = (manifest(mode), case.shown("out"));
+        case.inject("base.raw", &[&["--manifest", &manifest, "--output", &out], words].concat())
+    };
+    assert_eq!(inject("", &["--dry-run"]).said, "keep /etc: it is as it should be\n");
+    assert_eq!(inject("mode = \"0755\"", &["--dry-run"]).said, "keep /etc: it is as it should be\n");
+    let refused = inject("mode = \"0700\"", &[]);
+    assert_eq!(
+        (refused.code, &*refused.complained),
+        (
+            Some(65),
+            "veneer-inject: /etc: a directory with another owner or other permissions is there \
+             (--replace puts this in its place)\n"
+        )
+    );
+    assert_eq!(inject("mode = \"0700\"\nuid = 3", &["--replace"]).code, Some(0));
+    if may_mount() {
+        let mounted = Mounted::new("erofs", &case.path("out.raw"), "ro");
+        let found = std::fs::metadata(mounted.path().join("etc")).expect("stat");
+        assert_eq!((found.mode() & 0o7777, found.uid(), found.mtime()), (0o700, 3, EPOCH.seconds));
+        assert!(mounted.path().join("etc/large").exists());
+    }
+}
+
+#[test]
+fn mistakes_in_a_manifest_are_told_with_their_place() {
+    let case = Case::new();
+    let manifest = case.file("m.toml", "[inject]\nagnt = \"/a\"\n");
+    let ended = case.inject("base.raw", &["--manifest", &manifest, "--dry-run"]);
+    assert_eq!(ended.code, Some(78));
+    assert_eq!(
+        ended.complained,
+        "veneer-inject: m.toml:2:1: inject.agnt: there is no such key: did you mean \"agent\"?\n"
+    );
+}
+
+#[test]
+fn a_run_that_is_ended_leaves_nothing() {
+    let case = Case::new();
+    // Long enough to be met.
+    let large = case.file("large", vec![1; 64 << 20]);
+    let manifest = case.file("m.toml", format!("[[inject.file]]\nsource = {large:?}\ntarget = \"/large\"\n"));
+    let before = case.names();
+    for wait in [20, 100, 250, 400] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_veneer-inject"))
+            .arg(case.path("base.raw"))
+            .args(["--manifest", &manifest, "--output", &case.shown("out")])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("started");
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("told");
+        let status = child.wait().expect("ended");
+        if status.success() {
+            // A faster machine than any that was seen.
+            break;
+        }
+        // Before it listens for signals it simply dies of them.
+        assert!(status.code() == Some(143) || status.signal() == Some(15), "{status}");
+        assert_eq!(case.names(), before);
     }
 }
 

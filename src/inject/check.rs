@@ -21,6 +21,9 @@ const PROGRAMS: [&[u8]; 6] = [b"usr/local/sbin", b"usr/local/bin", b"usr/sbin", 
 /// Bytes of a script's first line (`BINPRM_BUF_SIZE`).
 const LINE_MAX: u64 = 256;
 
+/// Names of one kind that are looked at in a directory: real ones have two or three.
+const ALIKE: usize = 32;
+
 /// A file that was looked for.
 enum Found {
     Nothing,
@@ -130,7 +133,7 @@ impl<D: ReadAt> Root<'_, D> {
             let names = directory.entries.iter().filter(|(name, entry)| {
                 matches!(entry, Entry::Directory(_)) && name.windows(MULTIARCH.len()).any(|part| part == MULTIARCH)
             });
-            list.extend(names.map(|(name, _)| [path, b"/", name].concat()));
+            list.extend(names.take(ALIKE).map(|(name, _)| [path, b"/", name].concat()));
         }
         Ok(list)
     }
@@ -143,7 +146,7 @@ impl<D: ReadAt> Root<'_, D> {
             let way = self.walk(directory)?;
             let names = self.directory(&way.there).into_iter().flat_map(|there| there.entries.keys());
             let loaders = names.filter(|name| name.starts_with(b"ld-") || name.starts_with(b"libc.musl-"));
-            candidates.extend(loaders.map(|name| [directory, &b"/"[..], name].concat()));
+            candidates.extend(loaders.take(ALIKE).map(|name| [directory, &b"/"[..], name].concat()));
         }
         for path in candidates {
             if let Found::Plain(head) | Found::Executable(head) = self.find(&path)? {

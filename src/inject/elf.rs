@@ -193,3 +193,74 @@ fn in_file(segments: &[Segment], address: u64) -> Option<u64> {
         segment.at.checked_add(within)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> io::Result<Option<Elf>> {
+        struct Bytes(Vec<u8>);
+        impl ReadAt for Bytes {
+            fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+                self.0[..].read_at(buffer, offset)
+            }
+        }
+        Elf::read(&Bytes(bytes.to_vec()), bytes.len() as u64)
+    }
+
+    /// A real program: this one.
+    fn own() -> Vec<u8> {
+        let path = std::env::current_exe().expect("this program");
+        let mut bytes = Vec::new();
+        // All that a loader looks at is at the beginning, but for what the linker put behind the code.
+        io::Read::read_to_end(&mut std::fs::File::open(path).expect("opened"), &mut bytes).expect("read");
+        bytes
+    }
+
+    #[test]
+    fn a_real_program_says_what_the_loader_takes() {
+        let elf = read(&own()).expect("good").expect("ELF");
+        let interpreter = elf.interpreter.expect("dynamic");
+        assert!(std::fs::metadata(String::from_utf8(interpreter).expect("text")).expect("there").is_file());
+        assert!(elf.needed.iter().any(|name| name.starts_with(b"libc.so")), "{:?}", elf.needed);
+        assert_eq!(Some(elf.machine), Machine::of(&own()));
+    }
+
+    #[test]
+    fn what_is_no_elf_file_is_none_and_what_is_cut_off_is_refused() {
+        assert_eq!(read(b"").expect("read"), None);
+        assert_eq!(read(b"#!/bin/sh\n").expect("read"), None);
+        assert_eq!(read(&[0; 100]).expect("read"), None);
+        let own = own();
+        for size in [20, 51, 63, 64, 100, 300] {
+            assert!(read(&own[..size]).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn no_change_of_a_header_makes_it_panic() {
+        let own = own();
+        let head = &own[..own.len().min(1 << 16)];
+        let mut dice = 7u64;
+        for _ in 0..20_000 {
+            let mut bytes = head.to_vec();
+            for _ in 0..3 {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                bytes[(dice >> 33) as usize % 1024] = [0, 0xff, (dice >> 56) as u8][(dice >> 20) as usize % 3];
+            }
+            // Whatever comes of it.
+            drop(read(&bytes));
+        }
+    }
+
+    #[test]
+    fn numbers_have_the_files_own_order() {
+        let machine = |order, bytes: [u8; 2]| {
+            let head = [&b"\x7fELF\x02"[..], &[order], &[0; 12], &bytes].concat();
+            Machine::of(&head).expect("ELF").to_string()
+        };
+        assert_eq!(machine(1, [183, 0]), "AArch64, 64 bits");
+        assert_eq!(machine(2, [0, 22]), "s390x, 64 bits");
+        assert_eq!(machine(1, [0, 9]), "machine 2304, 64 bits");
+    }
+}
