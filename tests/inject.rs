@@ -374,7 +374,8 @@ fn directories_keep_what_is_in_them() {
              (--replace puts this in its place)\n"
         )
     );
-    assert_eq!(inject("mode = \"0700\"\nuid = 3", &["--replace"]).code, Some(0));
+    let done = inject("mode = \"0700\"\nuid = 3", &["--replace"]);
+    assert_eq!(done.said, "give /etc the owner and the permissions that are asked for\n", "{}", done.complained);
     if may_mount() {
         let mounted = Mounted::new("erofs", &case.path("out.raw"), "ro");
         let found = std::fs::metadata(mounted.path().join("etc")).expect("stat");

@@ -22,8 +22,10 @@ pub enum Verdict {
     Keep,
     /// The name is free.
     Add,
-    /// It takes another's place; a directory gets other permissions.
+    /// It takes another's place.
     Replace,
+    /// A directory that is there gets another owner or other permissions.
+    Change,
     /// It cannot be, and nothing at all is done.
     Refuse(String),
 }
@@ -108,7 +110,7 @@ impl<D: ReadAt> Root<'_, D> {
             None => Verdict::Add,
             Some(entry) => self.held_against(injection, entry, replacing)?,
         };
-        if matches!(verdict, Verdict::Add | Verdict::Replace) {
+        if matches!(verdict, Verdict::Add | Verdict::Replace | Verdict::Change) {
             self.put(index, &way, name)?;
         }
         Ok(Step { what, target, place, verdict })
@@ -125,11 +127,11 @@ impl<D: ReadAt> Root<'_, D> {
             (Entry::Directory(_), What::Directory(Given::Nothing)) => return Ok(Verdict::Keep),
             (Entry::Directory(there), What::Directory(Given::Said)) => {
                 let same = same_owner(&there.meta, &injection.meta);
-                return Ok(if same {
-                    Verdict::Keep
-                } else {
-                    other("a directory with another owner or other permissions")
-                });
+                let change = match other("a directory with another owner or other permissions") {
+                    Verdict::Replace => Verdict::Change,
+                    refused => refused,
+                };
+                return Ok(if same { Verdict::Keep } else { change });
             }
             (Entry::Directory(_), _) => {
                 return Ok(Verdict::Refuse("a directory is there, which is never replaced".into()));
@@ -214,6 +216,7 @@ impl fmt::Display for Step {
             Verdict::Keep => write!(f, "keep {target}: it is as it should be"),
             Verdict::Add => write!(f, "put {what} at {target}"),
             Verdict::Replace => write!(f, "put {what} at {target}, in the place of what is there"),
+            Verdict::Change => write!(f, "give {target} the owner and the permissions that are asked for"),
             Verdict::Refuse(why) => return write!(f, "refuse {target}: {why}"),
         }?;
         if place == target { Ok(()) } else { write!(f, " (which is {place})") }
