@@ -15,6 +15,7 @@ pub mod explain;
 pub mod generate;
 pub mod host;
 pub mod image;
+pub mod inject;
 pub mod layer;
 pub mod layout;
 pub mod live;

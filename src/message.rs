@@ -49,9 +49,13 @@ pub const NOT_LOADED: MessageId = MessageId("a500751815c24286bc569af91e735d37");
 pub const CONVERTED: MessageId = MessageId("29bafbe8114448439b8d1f58bb9eb337");
 /// An image could not be made.
 pub const NOT_CONVERTED: MessageId = MessageId("ecbf92330c8245889512e00fe9a465cf");
+/// Files were put into an image, or were there already.
+pub const INJECTED: MessageId = MessageId("4320af4ef7b2435ea2fdc81e59ed5659");
+/// Files could not be put into an image.
+pub const NOT_INJECTED: MessageId = MessageId("8cebeaa208b24bb398b2c842ce5310cd");
 
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 18] = [
+pub const ALL: [MessageId; 20] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -70,6 +74,8 @@ pub const ALL: [MessageId; 18] = [
     NOT_LOADED,
     CONVERTED,
     NOT_CONVERTED,
+    INJECTED,
+    NOT_INJECTED,
 ];
 
 #[cfg(test)]

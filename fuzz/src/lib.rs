@@ -2,6 +2,7 @@
 //! It knows systemd's syntax by itself (systemd.syntax(7)) and uses nothing of the unit writer to read its output.
 //! What may stand in a unit is listed here a second time, on purpose.
 
+pub mod image;
 pub mod layers;
 mod model;
 

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     };
     let journal = Journal::open("veneer-convert", Caller::Environment);
     // Signals are blocked before there is a second thread.
-    match Interruption::watch().and_then(|interruption| run(&spec, &interruption, &journal)) {
+    match Interruption::watch("veneer-convert").and_then(|interruption| run(&spec, &interruption, &journal)) {
         Ok(()) => Exit::Success.into(),
         Err(error) => {
             let (text, exit) = verdict(&spec, &error);

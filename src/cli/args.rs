@@ -196,6 +196,9 @@ pub enum ImageVerb {
     /// Turn a container image, an archive or a directory into an image; takes what veneer-convert takes
     #[command(disable_help_flag = true)]
     Convert(ImageConvert),
+    /// Put an agent and other files into an image; takes what veneer-inject takes
+    #[command(disable_help_flag = true)]
+    Inject(ImageInject),
     /// Show what an image was made from and what stands beside it
     Inspect(ImageInspect),
     /// Read an image as a whole and compare it with its hash tree and root hash
@@ -208,6 +211,14 @@ pub enum ImageVerb {
 #[derive(Debug, Args)]
 pub struct ImageConvert {
     /// A source and options, as in veneer-convert@.service(8)
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
+/// `veneer image inject`
+#[derive(Debug, Args)]
+pub struct ImageInject {
+    /// An image and options, as in veneer-inject@.service(8)
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,
 }

@@ -154,12 +154,14 @@ fn installed() -> Vec<String> {
         "app@.service",
         "veneer-check@.service",
         "veneer-convert@.service",
+        "veneer-inject@.service",
         "veneer-verity@.service",
         "veneer-verity@.service.d",
         "veneer-overlay@.service",
         "run-veneer-apps-.mount.d",
     ];
-    let helpers = ["veneer-verity", "veneer-overlay", "veneer-convert", "veneer-explain", "veneer-signature"];
+    let helpers =
+        ["veneer-verity", "veneer-overlay", "veneer-convert", "veneer-explain", "veneer-inject", "veneer-signature"];
     let units = units.iter().map(|unit| format!("{SYSTEM_UNITS}/{unit}"));
     let helpers = helpers.iter().map(|helper| format!("{LIBEXEC}/{helper}"));
     units.chain(helpers).chain([PROFILES.to_owned(), format!("{SKELETON}/proc")]).collect()

@@ -1,8 +1,8 @@
 //! `veneer image`: images made, looked at, checked and signed.
-//! What is printed is laid out by `image_text`; the work is `veneer-convert`'s, `veneer-signature`'s and `host::image_look`'s.
+//! What is printed is laid out by `image_text`; the work is `veneer-convert`'s, `veneer-inject`'s, `veneer-signature`'s and `host::image_look`'s.
 //! An image is named by its file, or as in an app's `image.file`: then the stores of veneer.toml are searched.
 
-use super::args::{ImageConvert, ImageInspect, ImageSign, ImageVerb, ImageVerify};
+use super::args::{ImageInspect, ImageSign, ImageVerb, ImageVerify};
 use super::context::Context;
 use super::fault::fault;
 use super::image_text::{FileRow, Shown, render};
@@ -11,18 +11,20 @@ use crate::app::ImagePlace;
 use crate::config::Host;
 use crate::host::below_root;
 use crate::host::image_files::ImageData;
-use crate::host::image_look::{Look, become_convert, sign};
+use crate::host::image_look::{Look, become_helper, sign};
 use crate::host::terminal::print;
 use crate::sysexits::Exit;
 use crate::verity::Fault;
 use crate::verity::names::candidates;
 use anyhow::Result;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
     let done = match verb {
-        ImageVerb::Convert(args) => convert(context, args),
+        ImageVerb::Convert(args) => helper(context, "convert", &args.words),
+        ImageVerb::Inject(args) => helper(context, "inject", &args.words),
         ImageVerb::Inspect(args) => inspect(context, args),
         ImageVerb::Verify(args) => verify(context, args),
         ImageVerb::Sign(args) => signed(context, args),
@@ -34,10 +36,10 @@ pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
     print(&text).map(|()| ExitCode::SUCCESS)
 }
 
-fn convert(context: &Context, args: &ImageConvert) -> Result<String> {
+fn helper(context: &Context, verb: &str, words: &[OsString]) -> Result<String> {
     match context.root == Path::new("/") {
-        true => Err(become_convert(&args.words)),
-        false => Err(fault(Exit::Usage, "image convert works on this system: it takes no --root")),
+        true => Err(become_helper(&format!("veneer-{verb}"), words)),
+        false => Err(fault(Exit::Usage, format!("image {verb} works on this system: it takes no --root"))),
     }
 }
 

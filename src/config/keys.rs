@@ -55,6 +55,15 @@ pub const SETTINGS: &[Section] = &[
     Section { name: "policy", keys: &["require"] },
 ];
 
+/// The sections of a manifest of `veneer-inject` (docs/inject.md).
+pub const INJECT: &[Section] = &[
+    Section { name: "", keys: &["inject"] },
+    Section { name: "inject", keys: &["agent", "file", "link", "directory"] },
+    Section { name: "inject.file", keys: &["source", "target", "mode", "uid", "gid"] },
+    Section { name: "inject.link", keys: &["target", "to"] },
+    Section { name: "inject.directory", keys: &["target", "mode", "uid", "gid"] },
+];
+
 /// The keys of a section.
 pub(super) fn of(sections: &'static [Section], name: &str) -> &'static [&'static str] {
     sections.iter().find(|section| section.name == name).map_or(&[], |section| section.keys)

@@ -9,6 +9,7 @@ mod app;
 mod cross;
 mod directives;
 mod image;
+mod inject;
 pub mod keys;
 mod known_directives;
 mod listen;
@@ -24,6 +25,7 @@ mod text;
 
 pub use app::{Loaded, load_app};
 pub use cross::cross_check;
+pub use inject::load_injections;
 pub use settings::Host;
 pub use template::{Origin, origins};
 pub use text::{AppState, AppText, Body, ConfigText, Dir, DropIns, File, Named};

@@ -114,9 +114,9 @@ pub fn sign(root: &RootHash, key: &Path, certificate: &Path, to: &Path) -> Resul
     below_root::replace(to, done.stdout)
 }
 
-/// Becomes `veneer-convert`; the error, if it cannot.
-pub fn become_convert(words: &[std::ffi::OsString]) -> anyhow::Error {
-    let program = format!("{LIBEXEC}/veneer-convert");
+/// Becomes a helper, like `veneer-convert`; the error, if it cannot.
+pub fn become_helper(name: &str, words: &[std::ffi::OsString]) -> anyhow::Error {
+    let program = format!("{LIBEXEC}/{name}");
     let error = Command::new(&program).args(words).exec();
     not_run(&program, error)
 }

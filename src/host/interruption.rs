@@ -27,18 +27,19 @@ pub enum State {
 }
 
 /// What has to go when a signal comes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Interruption {
+    program: &'static str,
     state: Arc<Mutex<State>>,
 }
 
 impl Interruption {
     /// Begins to wait for signals, in a thread; it must be called before there is another.
-    pub fn watch() -> Result<Self> {
+    pub fn watch(program: &'static str) -> Result<Self> {
         let ignored = process_status::bits("SigIgn").unwrap_or(0);
         let mut set = SigSet::empty();
         SIGNALS.iter().filter(|signal| ignored >> (**signal as u64 - 1) & 1 == 0).for_each(|signal| set.add(*signal));
-        let interruption = Self::default();
+        let interruption = Self { program, state: Arc::default() };
         if set.iter().next().is_none() {
             return Ok(interruption);
         }
@@ -65,7 +66,7 @@ impl Interruption {
             State::Done => return,
         }
         let line = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
-        terminal::complain(&format!("{line}veneer-convert: ended by {}, nothing is left\n", signal.as_str()));
+        terminal::complain(&format!("{line}{}: ended by {}, nothing is left\n", self.program, signal.as_str()));
         std::process::exit(BY_SIGNAL + signal as i32);
     }
 }

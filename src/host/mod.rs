@@ -23,6 +23,7 @@ pub mod image_files;
 pub mod image_look;
 pub mod image_mount;
 pub mod image_output;
+pub mod inject;
 pub mod injected;
 pub mod interruption;
 pub mod ioctl;

@@ -44,6 +44,11 @@ pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+/// The 64 bits at a place.
+pub fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}
+
 /// CRC-32C as file systems keep it: begun with all ones or a value given, and not inverted at the end.
 pub fn crc32c(begin: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(begin, |crc, byte| {
@@ -67,5 +72,6 @@ mod tests {
         block.put_u32(2, 0x0304_0506);
         assert_eq!(block, [2, 1, 6, 5, 4, 3, 0, 0]);
         assert_eq!((u16_at(&block, 0), u32_at(&block, 2)), (0x0102, 0x0304_0506));
+        assert_eq!(u64_at(&block, 0), 0x0304_0506_0102);
     }
 }

@@ -19,6 +19,11 @@ pub fn device_number(device: Device) -> io::Result<u32> {
     Ok(minor & 0xff | major << 8 | (minor & !0xff) << 12)
 }
 
+/// The device that such a number is.
+pub fn device_of(number: u32) -> Device {
+    Device { major: number >> 8 & 0xfff, minor: number & 0xff | number >> 12 & 0xf_ff00 }
+}
+
 /// Checks what a link says.
 pub fn check_link(target: &[u8]) -> io::Result<()> {
     if target.is_empty() || target.len() > LINK_MAX || target.contains(&0) {
@@ -50,6 +55,9 @@ mod tests {
         assert_eq!(number(0xfff, 0xf_ffff), Some(0xffff_ffff));
         assert_eq!(number(259, 0x12345), Some(0x1231_0345));
         assert_eq!((number(0x1000, 0), number(0, 1 << 20)), (None, None));
+        for (major, minor) in [(0, 0), (8, 1), (0xfff, 0xf_ffff), (259, 0x12345)] {
+            assert_eq!(number(major, minor).map(device_of), Some(Device { major, minor }));
+        }
     }
 
     #[test]

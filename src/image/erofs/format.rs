@@ -9,16 +9,16 @@ use crate::verity::build::BLOCK;
 use std::io;
 
 /// Where the superblock lies in block 0.
-const SUPER_AT: usize = 1024;
+pub(super) const SUPER_AT: usize = 1024;
 /// Where the root's inode lies in block 0: behind the superblock. Inodes are numbered by their place, in 32 bytes.
 pub(super) const ROOT_AT: usize = SUPER_AT + 128;
 /// What inodes' places are multiples of.
 pub(super) const SLOT: usize = 32;
 /// "No block": of files that have none, and of holes.
 pub(super) const NO_BLOCK: u32 = !0;
-const MAGIC: u32 = 0xe0f5_e1e2;
+pub(super) const MAGIC: u32 = 0xe0f5_e1e2;
 const CHECKSUM_AND_MTIME: u32 = 1 | 2;
-const CHUNKED_FILE: u32 = 4;
+pub(super) const CHUNKED_FILE: u32 = 4;
 
 /// What the superblock says.
 #[derive(Clone, Debug)]
@@ -73,6 +73,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 7] =
+        [Self::Regular, Self::Directory, Self::Character, Self::Block, Self::Fifo, Self::Socket, Self::Symlink];
+
+    /// The kind that the upper four bits of `st_mode` say.
+    pub(super) fn of_mode(mode: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.mode() == mode & 0o170_000)
+    }
+
     /// The upper four bits of `st_mode` (inode(7)).
     fn mode(self) -> u16 {
         match self {

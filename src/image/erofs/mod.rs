@@ -10,6 +10,7 @@ mod dirents;
 mod finish;
 mod format;
 mod packing;
+pub mod read;
 mod xattr;
 
 use super::blocks::{BlockStream, Hashing, WriteAt};
