@@ -4,7 +4,7 @@
 
 mod images;
 
-use images::model::{EPOCH, Model, Part, What, acl, any_model, capability, directory, meta, xattr};
+use images::model::{EPOCH, Model, Part, What, acl, any_model, capability, data, directory, inode, meta, xattr};
 use images::mounted::{Mounted, may_mount, run};
 use proptest::prelude::*;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::Path;
 use veneer::image::erofs::{EqualFiles, Finished, Options, Writer};
 use veneer::image::identity::Seed;
-use veneer::image::tree::{Device, Entry, InodeId, Meta, Special, Time};
+use veneer::image::tree::{Device, Entry, Meta, Special, Time};
 
 const SEED: Seed = Seed([5; 32]);
 
@@ -56,14 +56,6 @@ fn made(model: &Model, equal: EqualFiles) -> Made {
     let writer = Writer::new(open().expect("create"), Options { seed: SEED, epoch: EPOCH, equal }).expect("writer");
     let finished = model.write(writer).expect("written");
     Made { dir, finished }
-}
-
-fn inode(id: u32) -> Entry {
-    Entry::Inode(InodeId(id))
-}
-
-fn data(value: u8, size: u64) -> What {
-    What::File(vec![Part::Data(value, size)])
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 mod images;
 
-use images::model::{EPOCH, Model, Part, What, acl, any_model, capability, directory, meta, xattr};
+use images::model::{EPOCH, Model, Part, What, acl, any_model, capability, data, directory, inode, meta, xattr};
 use images::mounted::{Mounted, may_mount, run};
 use proptest::prelude::*;
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use veneer::image::ext4::{Finished, Journal, Options, Size, Writer};
 use veneer::image::identity::Seed;
-use veneer::image::tree::{Device, Entry, InodeId, Meta, Special, Time};
+use veneer::image::tree::{Device, Entry, Meta, Special, Time};
 
 const EXACT: Options = Options { seed: Seed([5; 32]), size: Size::Exact, journal: Journal::None, epoch: EPOCH };
 
@@ -52,14 +52,6 @@ fn written(model: &Model, options: Options) -> std::io::Result<Made> {
 
 fn made(model: &Model, options: Options) -> Made {
     written(model, options).expect("written")
-}
-
-fn inode(id: u32) -> Entry {
-    Entry::Inode(InodeId(id))
-}
-
-fn data(value: u8, size: u64) -> What {
-    What::File(vec![Part::Data(value, size)])
 }
 
 fn kinds() -> Model {

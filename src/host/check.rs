@@ -30,7 +30,7 @@ fn check(id: &AppId, journal: &Journal) -> Result<()> {
     let Some(mark) = mark_store::read(id)? else {
         return Ok(());
     };
-    let chain = mark_store::chain_of(id);
+    let chain = mark_store::chain_of(id)?;
     let Some(stale) = stale::find(&mark, chain.as_deref(), trusted::identity_at)? else {
         return Ok(());
     };

@@ -125,10 +125,7 @@ fn make(
         root_hash: tree.root.to_string(),
         sizes: Sizes { image: size, tree: tree.file.len() as u64 },
     };
-    let finished = unpublished.finish(&tree, &manifest)?;
-    let mut held = interruption.hold();
-    finished.name()?;
-    *held = State::Done;
+    unpublished.finish(&tree, &manifest)?.name_uninterrupted(interruption)?;
     Ok(Outcome::Made(plan, manifest))
 }
 

@@ -56,12 +56,16 @@ pub fn unit(id: &AppId) -> String {
 /// The digest of the app's present units, as the generator wrote it; none if it has no units (any more).
 ///
 /// A reload may be writing them while we look: that takes a moment, no more.
-pub fn chain_of(id: &AppId) -> Option<String> {
+pub fn chain_of(id: &AppId) -> Result<Option<String>> {
     let (path, end) = (unit(id), Instant::now() + PATIENCE);
     loop {
-        let found = std::fs::read_to_string(&path).ok().and_then(|text| plan::digest_in(&text).map(str::to_owned));
+        let found = match std::fs::read_to_string(&path) {
+            Ok(text) => plan::digest_in(&text).map(str::to_owned),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| format!("reading {path}")),
+        };
         if found.is_some() || Instant::now() >= end {
-            return found;
+            return Ok(found);
         }
         std::thread::sleep(PAUSE);
     }

@@ -76,15 +76,18 @@ impl Place {
     pub fn tidy(self) -> Result<()> {
         let name = self.name.lock();
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(file) = rustix::fs::openat(&self.directory, &name, flags, Mode::empty()) else {
+        let file = match rustix::fs::openat(&self.directory, &name, flags, Mode::empty()) {
+            Ok(file) => file,
             // There is none, or it is not ours to remove.
-            return Ok(());
+            Err(Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS) => return Ok(()),
+            Err(error) => return Err(error).with_context(|| format!("opening {}", self.shown(&name))),
         };
-        let free = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-        if free && self.is_still(&file, &name)? {
-            Locked { place: self, _lock: file }.clear()?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) if self.is_still(&file, &name)? => Locked { place: self, _lock: file }.clear(),
+            // Somebody is at work, or has just ended.
+            Ok(()) | Err(Errno::WOULDBLOCK) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("locking {}", self.shown(&name))),
         }
-        Ok(())
     }
 
     /// Whether the name still leads to this file.

@@ -2,6 +2,7 @@
 //! What the names are and in which order they are given is `image::publish`'s; what the bytes are, the writers'.
 //! Rules: open(2) `O_TMPFILE`, linkat(2), rename(2); a killed maker leaves at most names that the next removes.
 
+use super::interruption::{Interruption, State};
 use super::nameless::Nameless;
 use super::notify::Progress;
 pub use super::place::{Locked, Place, Traces};
@@ -69,6 +70,14 @@ impl<'a> Unpublished<'a> {
 }
 
 impl Finished<'_> {
+    /// Gives the names; a signal that comes meanwhile comes too late.
+    pub fn name_uninterrupted(self, interruption: &Interruption) -> Result<()> {
+        let mut held = interruption.hold();
+        self.name()?;
+        *held = State::Done;
+        Ok(())
+    }
+
     /// Gives the names, step by step as `image::publish` has them.
     pub fn name(mut self) -> Result<()> {
         let (place, files) = (self.place, &mut self.files);

@@ -34,7 +34,7 @@ pub struct Descriptor {
 }
 
 /// A machine that an image is for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Platform {
     /// The operating system: `linux`.
     #[serde(default)]
@@ -70,14 +70,8 @@ pub struct Document {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Config {
     /// The machine it is for.
-    #[serde(default)]
-    pub os: String,
-    /// Its processor.
-    #[serde(default)]
-    pub architecture: String,
-    /// Its variant.
-    #[serde(default)]
-    pub variant: Option<String>,
+    #[serde(flatten)]
+    pub platform: Platform,
     /// When it was made.
     #[serde(default)]
     pub created: Option<String>,

@@ -4,7 +4,7 @@
 
 use super::choose::{Chosen, Wanted, choose, descend};
 use super::created;
-use super::document::{Config, Descriptor, DockerImage, Document, Platform, parse};
+use super::document::{Config, Descriptor, DockerImage, Document, parse};
 use super::store::{Store, blob_name, find_document, read_document};
 use crate::image::tree::Time;
 use crate::layer::digest::{Digest, Expected};
@@ -126,7 +126,7 @@ fn check_layer(layer: &Descriptor) -> io::Result<()> {
 /// What a configuration says of the layers, and when the image was made.
 fn configuration(name: &str, bytes: &[u8], wanted: &Wanted<'_>) -> io::Result<(Vec<Digest>, Time)> {
     let config: Config = parse(name, bytes)?;
-    let platform = Platform { os: config.os, architecture: config.architecture, variant: config.variant };
+    let platform = config.platform;
     match platform.serves(&wanted.platform) {
         true => Ok((config.rootfs.diff_ids, created::epoch(config.created.as_deref()))),
         false => Err(bad(format!(

@@ -119,6 +119,17 @@ fn renumbered(directory: &Directory, ids: &[InodeId]) -> Directory {
 /// The time that the images of these tests keep for themselves.
 pub const EPOCH: Time = Time { seconds: 1_700_000_000, nanoseconds: 123_456_789 };
 
+/// A name for the inode of this number.
+pub fn inode(id: u32) -> Entry {
+    Entry::Inode(InodeId(id))
+}
+
+/// A file of so many bytes of one value.
+pub fn data(value: u8, size: u64) -> What {
+    What::File(vec![Part::Data(value, size)])
+}
+
+/// Plain metadata with this mode.
 pub fn meta(mode: u16) -> Meta {
     Meta { mode: Mode(mode), mtime: EPOCH, ..Meta::default() }
 }

@@ -12,7 +12,7 @@ container_image() {
 	oci_archive "$work" "$dir/hello.oci.tar"
 	docker_archive "$work" "$dir/hello.docker.tar"
 	if [ -x "$convert" ]; then
-		"$convert" "oci-archive:$dir/hello.oci.tar" --platform=amd64 --output="$work/hello" >/dev/null 2>&1
+		quietly "$TARGET/log/container" "$convert" "oci-archive:$dir/hello.oci.tar" --platform=amd64 --output="$work/hello"
 		cp "$work/hello.roothash" "$dir/"
 	fi
 	rm -rf "$work"

@@ -3,7 +3,9 @@
 # What is in a guest is said here and in tests/vm/guest, and a change of either makes it anew.
 
 GUEST_PACKAGES=systemd,systemd-sysv,udev,dbus,kmod,dmsetup,cryptsetup-bin,erofs-utils,libseccomp2,libnss-systemd,e2fsprogs
-GUEST_PACKAGES+=,busybox-static,openssl,util-linux,mount,procps,iproute2,python3-minimal,strace
+GUEST_PACKAGES+=,busybox-static,openssl,util-linux,mount,procps,iproute2,python3-minimal,strace,passwd,attr
+# What the store, overlays and sessions are tried with: container tools and a registry, polkit, file systems with reflinks.
+GUEST_PACKAGES+=,skopeo,buildah,podman,docker-registry,polkitd,xfsprogs,btrfs-progs,systemd-container
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 guest_packages() {

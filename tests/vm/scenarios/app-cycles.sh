@@ -1,7 +1,7 @@
 # What it shows: after many starts and stops nothing is left behind, and no unit has failed.
 # Timeout: 900
 
-count=$(scale 20)
+count=$(scale 40)
 image hello
 snapshot
 app hello <<'T'
