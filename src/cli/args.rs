@@ -2,6 +2,7 @@
 //! It says what may be typed, and nothing of what is done: each verb has a file of its own.
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
+use super::overlay_args::OverlayVerb;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ pub enum Verb {
     Why(Why),
     /// Make images, look at them, check and sign them
     Image(Image),
+    /// Lay directories, files and images over the running host, and take them off again
+    Overlay(Overlay),
     /// Say what this machine lacks for running apps
     Doctor(Doctor),
     /// Print the completions of a shell
@@ -257,6 +260,14 @@ pub struct ImageSign {
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,
+}
+
+/// `veneer overlay`
+#[derive(Debug, Args)]
+pub struct Overlay {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: OverlayVerb,
 }
 
 /// `veneer completions`

@@ -20,6 +20,9 @@ mod image_text;
 mod json;
 mod list;
 pub mod mountinfo;
+mod overlay;
+pub mod overlay_args;
+mod overlay_list;
 mod reload;
 pub mod show;
 mod stale;
@@ -75,6 +78,7 @@ fn run(context: &Context, verb: &Verb) -> Result<ExitCode> {
         Verb::Disable(args) => enable::run(context, args, enable::Wish::Leave),
         Verb::Why(args) => done(why::run(context, args)?),
         Verb::Image(args) => image::run(context, &args.verb),
+        Verb::Overlay(args) => overlay::run(context, &args.verb),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Completions(args) => done(completions::run(args)),
     }
