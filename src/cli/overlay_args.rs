@@ -7,19 +7,60 @@ use crate::overlay::OverlayName;
 use crate::overlay::spec::{self, MountOption};
 use crate::unit::Text;
 use clap::{Args, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// What to do with an overlay.
+#[derive(Debug, Subcommand)]
+pub enum OverlayVerb {
+    /// Those over the host, which all see.
+    #[command(flatten)]
+    Host(HostVerb),
+    /// Run a command that alone sees an overlay; needs no privileges and leaves nothing behind
+    Run(OverlayRun),
+}
+
+/// `veneer overlay run`
+#[derive(Debug, Args)]
+pub struct OverlayRun {
+    /// The directory or file that is laid over
+    #[arg(long, value_name = "PATH")]
+    pub source: PathBuf,
+    /// What it is laid over
+    #[arg(long, value_name = "PATH")]
+    pub target: PathBuf,
+    /// Let the command write nothing there
+    #[arg(long, conflicts_with_all = ["keep", "size"])]
+    pub read_only: bool,
+    /// Keep what is written in this directory; without it, that is gone with the command
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "size")]
+    pub keep: Option<PathBuf>,
+    /// How much may be written to memory: 64M, 1G
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::Size::parse)]
+    pub size: Option<crate::size::Size>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+    /// The command and its arguments; your shell if none is given
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
+}
 
 /// What to do with overlays over the host.
 #[derive(Debug, Subcommand)]
-pub enum OverlayVerb {
+pub enum HostVerb {
     /// Lay a directory, a file or an image over a place of the running host
     Apply(Apply),
     /// List the overlays
     List(OverlayList),
+    /// Show what an overlay adds, changes and deletes
+    Diff(OverlayDiff),
     /// Drop what was written into an overlay; its source stays
     Reset(OverlayAct),
     /// Take an overlay off, and drop what was written
     Remove(OverlayRemove),
+    /// Make an image of what an overlay changes
+    Commit(OverlayCommit),
     /// List the versions of an overlay
     History(OverlayHistory),
     /// Go back to an older version of an overlay
@@ -73,13 +114,13 @@ pub struct Making {
 #[derive(Debug, Args)]
 pub struct Apply {
     /// Its name
-    #[arg(value_name = "NAME", value_parser = OverlayName::parse)]
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse, required_unless_present = "batch")]
     pub name: Option<OverlayName>,
     /// A directory, a file, or an image with its hash tree and root hash beside it
-    #[arg(value_name = "SOURCE")]
+    #[arg(value_name = "SOURCE", required_unless_present = "batch")]
     pub source: Option<PathBuf>,
     /// The directory or file that it is laid over
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", required_unless_present = "batch")]
     pub target: Option<PathBuf>,
     /// How it is made.
     #[command(flatten)]
@@ -99,6 +140,20 @@ pub struct OverlayList {
     /// Only those of a user: a name or a number
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `veneer overlay diff`
+#[derive(Debug, Args)]
+pub struct OverlayDiff {
+    /// The overlay
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse)]
+    pub name: OverlayName,
+    /// Only what was written, not what the source brought
+    #[arg(long)]
+    pub written: bool,
     /// How to print.
     #[command(flatten)]
     pub output: Output,
@@ -124,6 +179,32 @@ pub struct OverlayRemove {
     /// Also if processes hold it: they keep what they hold, and nobody else finds it
     #[arg(long)]
     pub lazy: bool,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// What an image is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CommitAs {
+    /// `veneer overlay apply`: an image with its hash tree and root hash
+    Image,
+    /// systemd-sysext(8)
+    Sysext,
+}
+
+/// `veneer overlay commit`
+#[derive(Debug, Args)]
+pub struct OverlayCommit {
+    /// The overlay
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse)]
+    pub name: OverlayName,
+    /// What to write: NAME.raw and what stands beside it; a path without an ending
+    #[arg(long, value_name = "[DIR/]NAME")]
+    pub output: PathBuf,
+    /// What the image is for
+    #[arg(long = "as", value_enum, default_value = "image", value_name = "KIND")]
+    pub kind: CommitAs,
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,
