@@ -44,6 +44,14 @@ image() {
 	done
 }
 
+# hello_app ID COMMAND [MODE]: image ID, and an app that runs a command line of its /bin, with an overlay of that mode (none).
+hello_app() {
+	local quoted=${2// /\", \"}
+	image "$1"
+	printf '[image]\nfile = "%s"\n[overlay]\nmode = "%s"\n[service]\nexec = ["/bin/%s"]\n' \
+		"$1" "${3:-none}" "$quoted" | app "$1"
+}
+
 roothash() { cat "$STORE/$1.roothash"; }
 
 # Makes signatures by the test key trusted.
@@ -174,13 +182,19 @@ nothing_left_since() {
 
 # --- between scenarios
 
-# Stops every app, takes all configuration and images away.
-clean_slate() {
+# Most scenarios have none, and asking takes a process.
+host_overlays_gone() {
 	local name
-	systemctl stop 'app-*.socket' 'app-*.timer' 'app@*.service' 2>/dev/null || :
+	[ -d /run/veneer/overlays ] || [ -d /var/lib/veneer/overlays/host ] || return 0
 	for name in $(veneer overlay list --json=short 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4); do
 		veneer overlay remove --lazy "$name" >/dev/null 2>&1 || :
 	done
+}
+
+# Stops every app, takes all configuration and images away.
+clean_slate() {
+	systemctl stop 'app-*.socket' 'app-*.timer' 'app@*.service' 2>/dev/null || :
+	host_overlays_gone
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
 	rm -rf /etc/veneer/* /run/veneer/apps.d /usr/lib/veneer/apps.d/* /usr/local/lib/veneer/apps.d \
 		/etc/systemd/system/app@*.d /etc/systemd/system/*.wants/app@* /run/systemd/system/app@*.d \
