@@ -1,6 +1,7 @@
 //! Images beside their bars: the hash tree alone beside `veritysetup format`, a directory written as EROFS beside
 //! `mkfs.erofs`, and the memory that half a million files take. Each line is one measurement; peers run in turns.
-//! `cargo bench --bench image -- tree FILE | directory DIR OUT | many COUNT OUT`
+//! `decompress` does nothing but that with an image's layers, two at a time: what a conversion cannot do without.
+//! `cargo bench --bench image -- tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME`
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::collections::HashMap;
@@ -10,10 +11,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use veneer::host::source::open;
 use veneer::image::erofs::{EqualFiles, Options, Writer};
 use veneer::image::identity::{Purpose, Seed};
 use veneer::image::tree::{Content, Directory, Entry, InodeId, Meta, Mode, Piece, Special, Time, TreeWriter};
+use veneer::layer::compression::Decoder;
+use veneer::oci::document::Platform;
+use veneer::oci::layer::Reading;
+use veneer::oci::source::Source;
 use veneer::verity::build::Leaves;
 
 const SEED: Seed = Seed([1; 32]);
@@ -24,7 +31,8 @@ fn main() {
         ["tree", file, ..] => tree(Path::new(file)),
         ["directory", from, to, ..] => directory(Path::new(from), Path::new(to)),
         ["many", count, to, ..] => many(count.parse().unwrap(), Path::new(to)),
-        _ => println!("usage: tree FILE | directory DIR OUT | many COUNT OUT"),
+        ["decompress", image, ..] => decompress(image),
+        _ => println!("usage: tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME"),
     }
 }
 
@@ -68,6 +76,28 @@ fn tree(path: &Path) {
         "tree: ours {ours:.0} ms, on one thread {one:.0} ms, veritysetup {theirs:.0} ms: {:.2} times",
         theirs / ours
     );
+}
+
+/// Decompresses the layers of an image with the library that conversions use, on both processors, the largest first.
+fn decompress(image: &str) {
+    let source = Source::parse(&format!("oci:{image}")).unwrap();
+    let opened = open(&source, &Platform::of_this_machine(), &Reading::default()).unwrap();
+    let layout = Path::new(image.split(':').next().unwrap());
+    let mut layers: Vec<_> = opened.image.unwrap().layers.iter().map(|layer| layout.join(&layer.file)).collect();
+    layers.sort_by_key(|path| fs::metadata(path).unwrap().len());
+    let waiting = Mutex::new(layers);
+    let work = || {
+        let mut buffer = vec![0; 256 << 10];
+        while let Some(path) = { waiting.lock().unwrap().pop() } {
+            let file = io::BufReader::with_capacity(256 << 10, File::open(path).unwrap());
+            let mut layer = Decoder::new(file).unwrap();
+            while layer.read(&mut buffer).unwrap() > 0 {}
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
 }
 
 struct Bytes(File, Vec<u8>);

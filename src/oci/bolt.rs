@@ -265,3 +265,110 @@ impl Page {
 fn cut() -> io::Error {
     broken("a key reaches beyond its page")
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What stands under a key.
+    pub(crate) enum Made {
+        Value(&'static str),
+        Bucket(Vec<(&'static str, Made)>),
+    }
+
+    /// A page of keys.
+    fn leaf(number: u64, keys: &[(&str, Made)]) -> Vec<u8> {
+        let mut bytes = [number.to_le_bytes().to_vec(), vec![2, 0, keys.len() as u8, 0, 0, 0, 0, 0]].concat();
+        let (mut elements, mut behind) = (Vec::new(), Vec::new());
+        for (at, (key, made)) in keys.iter().enumerate() {
+            let (flags, value) = match made {
+                Made::Value(text) => (0u32, text.as_bytes().to_vec()),
+                Made::Bucket(below) => (IS_BUCKET, [vec![0; BUCKET_HEADER], leaf(0, below)].concat()),
+            };
+            let place = (keys.len() - at) * ELEMENT + behind.len();
+            for number in [flags, place as u32, key.len() as u32, value.len() as u32] {
+                elements.extend(number.to_le_bytes());
+            }
+            behind.extend([key.as_bytes().to_vec(), value].concat());
+        }
+        bytes.extend([elements, behind].concat());
+        bytes
+    }
+
+    fn meta_page(number: u64, root: u64, transaction: u64) -> Vec<u8> {
+        let mut meta = [MAGIC, VERSION, 4096, 0].iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        for word in [root, 0, 2, 9, transaction] {
+            meta.extend(word.to_le_bytes());
+        }
+        let sum = fnv(&meta);
+        let head = [number.to_le_bytes().to_vec(), vec![4, 0, 0, 0, 0, 0, 0, 0]].concat();
+        padded([head, meta, sum.to_le_bytes().to_vec()].concat())
+    }
+
+    fn padded(mut page: Vec<u8>) -> Vec<u8> {
+        assert!(page.len() <= 4096);
+        page.resize(4096, 0);
+        page
+    }
+
+    /// A database whose root is a branch with two leaves, and whose older meta page leads nowhere.
+    pub(crate) fn database(first: &[(&str, Made)], second: &[(&str, Made)]) -> Vec<u8> {
+        let mut branch = [4u64.to_le_bytes().to_vec(), vec![1, 0, 2, 0, 0, 0, 0, 0]].concat();
+        for (place, key, page) in [(32u32, first[0].0, 5u64), (16 + first[0].0.len() as u32, second[0].0, 6)] {
+            branch.extend([place.to_le_bytes(), (key.len() as u32).to_le_bytes()].concat());
+            branch.extend(page.to_le_bytes());
+        }
+        branch.extend([first[0].0, second[0].0].concat().bytes());
+        let free = padded(Vec::new());
+        let pages = [meta_page(0, 99, 7), meta_page(1, 4, 8), free.clone(), free, padded(branch)];
+        [pages.concat(), padded(leaf(5, first)), padded(leaf(6, second))].concat()
+    }
+
+    fn example() -> Vec<u8> {
+        use Made::{Bucket, Value};
+        database(
+            &[("a", Value("1")), ("b", Bucket(vec![("x", Value("2")), ("y", Bucket(vec![("z", Value("3"))]))]))],
+            &[("v1", Bucket(vec![("ns", Bucket(vec![]))])), ("w", Value(""))],
+        )
+    }
+
+    fn open(bytes: &[u8]) -> io::Result<Database<&[u8]>> {
+        Database::open(bytes, bytes.len() as u64)
+    }
+
+    #[test]
+    fn keys_are_found_in_buckets_within_each_other() {
+        let bytes = example();
+        let database = open(&bytes).expect("opened");
+        let root = database.root();
+        let text = |bucket: &Bucket, key: &[u8]| database.value(bucket, key).expect("read");
+        assert_eq!(text(&root, b"a").as_deref(), Some(&b"1"[..]));
+        assert_eq!(text(&root, b"w").as_deref(), Some(&b""[..]));
+        assert_eq!((text(&root, b""), text(&root, b"aa"), text(&root, b"zz"), text(&root, b"b")), Default::default());
+        let b = database.bucket(&root, b"b").expect("read").expect("there");
+        let y = database.bucket(&b, b"y").expect("read").expect("there");
+        assert_eq!((text(&b, b"x"), text(&y, b"z")), (Some(b"2".to_vec()), Some(b"3".to_vec())));
+        assert_eq!(database.buckets(&root, 9).expect("read"), [b"b".to_vec(), b"v1".to_vec()]);
+        assert_eq!(database.buckets(&root, 1).expect("read"), [b"b".to_vec()]);
+        assert!(database.unchanged().expect("read"));
+    }
+
+    #[test]
+    fn damage_is_an_error_wherever_it_is() {
+        let good = example();
+        assert!(open(b"").is_err() && open(&good[..5000]).is_err() && open(&[0; 9000]).is_err());
+        for at in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0xff;
+            // Found, not found or refused: no panic, no endless search.
+            let Ok(database) = open(&bytes) else { continue };
+            let _ = database.value(&database.root(), b"w");
+            if let Ok(names) = database.buckets(&database.root(), 99) {
+                for name in names {
+                    let below = database.bucket(&database.root(), &name);
+                    let _ = below.map(|below| below.map(|below| database.buckets(&below, 99)));
+                }
+            }
+        }
+    }
+}

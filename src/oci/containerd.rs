@@ -106,3 +106,45 @@ fn names<D: ReadAt>(database: &Database<D>, images: &Bucket) -> io::Result<Vec<S
     let names = database.buckets(images, LISTED)?;
     Ok(names.iter().map(|name| name.escape_ascii().to_string()).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bolt::tests::Made::{self, Bucket as In, Value};
+    use super::super::bolt::tests::database;
+    use super::*;
+
+    const ONE: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    const TWO: &str = "sha256:2222222222222222222222222222222222222222222222222222222222222222";
+
+    fn images(names: Vec<(&'static str, &'static str)>) -> Made {
+        let image = |digest| In(vec![("target", In(vec![("digest", Value(digest)), ("mediatype", Value("x"))]))]);
+        In(vec![("images", In(names.into_iter().map(|(name, digest)| (name, image(digest))).collect()))])
+    }
+
+    fn found(name: &str) -> Result<String, String> {
+        let namespaces = vec![
+            ("default", images(vec![("docker.io/library/debian:latest", ONE), ("quay.io/a/b:1", ONE)])),
+            ("k8s.io", images(vec![("docker.io/library/debian:latest", ONE), ("quay.io/a/b:1", TWO)])),
+            ("moby", In(vec![])),
+        ];
+        let bytes = database(&[("a", Value(""))], &[("v1", In(namespaces))]);
+        let database = Database::open(&bytes[..], bytes.len() as u64).expect("opened");
+        let name = ImageName::parse(name).expect("a name");
+        find(&database, &name).map(|digest| digest.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_name_leads_to_one_digest_or_says_why_not() {
+        for name in ["debian", "debian:latest", "library/debian", "docker.io/library/debian:latest"] {
+            assert_eq!(found(name), Ok(ONE.to_owned()), "{name}");
+        }
+        assert_eq!(found("k8s.io//quay.io/a/b:1"), Ok(TWO.to_owned()));
+        assert_eq!(
+            found("quay.io/a/b:1").expect_err("two"),
+            "quay.io/a/b:1 is another image in each namespace: default//quay.io/a/b:1, k8s.io//quay.io/a/b:1"
+        );
+        let said = found("default//busybox").expect_err("none");
+        assert!(said.contains("containerd has default//docker.io/library/debian:latest, default//quay"), "{said}");
+        assert!(found("moby//x").expect_err("none").ends_with("containerd has none"));
+    }
+}
