@@ -1,12 +1,13 @@
 //! Images beside their bars: the hash tree alone beside `veritysetup format`, a directory written as EROFS beside
 //! `mkfs.erofs`, and the memory that half a million files take. Each line is one measurement; peers run in turns.
 //! `decompress` does nothing but that with an image's layers, two at a time: what a conversion cannot do without.
-//! `cargo bench --bench image -- tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME`
+//! `cargo bench --bench image -- tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME |
+//! names COUNT OUT`
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -32,7 +33,10 @@ fn main() {
         ["directory", from, to, ..] => directory(Path::new(from), Path::new(to)),
         ["many", count, to, ..] => many(count.parse().unwrap(), Path::new(to)),
         ["decompress", image, ..] => decompress(image),
-        _ => println!("usage: tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME"),
+        ["names", count, to, ..] => names(count.parse().unwrap(), Path::new(to)).unwrap(),
+        _ => {
+            println!("usage: tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME | names COUNT OUT")
+        }
     }
 }
 
@@ -98,6 +102,34 @@ fn decompress(image: &str) {
         scope.spawn(work);
         work();
     });
+}
+
+/// A tar of so many small files, a hundred in each directory: for the memory of a whole conversion.
+fn names(count: u32, to: &Path) -> io::Result<()> {
+    let mut out = io::BufWriter::new(File::create(to)?);
+    for number in 0..count {
+        let mut block = [0; 512];
+        let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, format!("usr/share/some/{:05}/a-file-with-a-name-{number:07}", number / 100).as_bytes());
+        put(100, b"0000644");
+        put(108, b"0000000");
+        put(116, b"0000000");
+        put(124, format!("{:011o}", number % 512).as_bytes());
+        put(136, format!("{:011o}", 1_700_000_000 + number).as_bytes());
+        put(148, b"        ");
+        put(156, b"0");
+        put(257, b"ustar\x0000");
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        out.write_all(&block)?;
+        if number % 512 > 0 {
+            let mut content = [0; 512];
+            content[..(number % 512) as usize].fill(b'a' + (number % 26) as u8);
+            out.write_all(&content)?;
+        }
+    }
+    out.write_all(&[0; 1024])?;
+    out.flush()
 }
 
 struct Bytes(File, Vec<u8>);
