@@ -48,10 +48,10 @@ pub struct Arguments {
     #[arg(long, value_name = "ALGORITHM[,LEVEL]", conflicts_with = "deduplicate", value_parser = Compression::parse)]
     compress: Option<Compression>,
     /// Also write a GPT disk image with the image, its hash tree and, if it is signed, the signature
-    #[arg(long, value_name = "FILE", requires = "output")]
+    #[arg(long, value_name = "FILE", requires = "output", conflicts_with = "check")]
     disk: Option<PathBuf>,
     /// Also sign the root hash, with this private key in PEM
-    #[arg(long, value_name = "FILE", requires_all = ["certificate", "output"])]
+    #[arg(long, value_name = "FILE", requires_all = ["certificate", "output"], conflicts_with = "check")]
     key: Option<PathBuf>,
     /// The certificate of the key, in PEM
     #[arg(long, value_name = "FILE", requires = "key")]

@@ -2,7 +2,7 @@
 //! It decides no byte: the writers do. When nothing is to be done follows from the manifest that is there.
 //! Rules: docs/convert.md, "What is written" and "The cache".
 
-use super::below_root::identity;
+use super::below_root::{absolute, identity};
 use super::convert::run;
 use super::disk;
 use super::image_look::{Look, sign};
@@ -28,7 +28,7 @@ use crate::verity::build::{BLOCK, Built, Leaves};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The program's name and version, as manifests have it.
 const TOOL: &str = concat!("veneer-convert ", env!("CARGO_PKG_VERSION"));
@@ -177,7 +177,7 @@ impl<'a> Conversion<'a> {
 
 /// Signs the image that is there, and makes a disk of it, as far as that is asked for; what was done, a line each.
 pub fn besides(beside: &Beside, output: &Output, root: &RootHash) -> Result<Vec<String>> {
-    let image = PathBuf::from(format!("{output}.raw"));
+    let image = absolute(Path::new(&format!("{output}.raw")));
     let look = || Look::at(&image)?.with_context(|| format!("{} is gone", image.display()));
     let mut done = Vec::new();
     if let Some((key, certificate)) = &beside.signer {

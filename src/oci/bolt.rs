@@ -356,7 +356,7 @@ pub(super) mod tests {
     #[test]
     fn damage_is_an_error_wherever_it_is() {
         let good = example();
-        assert!(open(b"").is_err() && open(&good[..5000]).is_err() && open(&[0; 9000]).is_err());
+        assert!(open(b"").is_err() && open(&good[..79]).is_err() && open(&[0; 9000]).is_err());
         for at in 0..good.len() {
             let mut bytes = good.clone();
             bytes[at] ^= 0xff;

@@ -21,7 +21,7 @@ fn a_disk_holds_image_and_hash_tree_and_is_the_same_twice() {
     fs::write(&disk, "half").expect("written");
     assert!(convert(&oci, &output, &[&option]).contains("is there already"));
     assert!(fs::read(&disk).expect("disk") == bytes);
-    let (exit, said) = veneer(&["image", "disk", &format!("{}.raw", output.display()), &disk.display().to_string()]);
+    let (exit, said) = veneer(&["disk", &format!("{}.raw", output.display()), &disk.display().to_string()]);
     assert_eq!(exit, Some(0), "{said}");
     assert!(fs::read(&disk).expect("disk") == bytes);
     let mut left = names(dir.path());
@@ -40,7 +40,7 @@ fn no_disk_is_made_of_an_image_that_is_damaged() {
     image[5000] ^= 1;
     fs::write(&path, image).expect("written");
     let disk = dir.path().join("d.raw");
-    let (exit, said) = veneer(&["image", "disk", &path.display().to_string(), &disk.display().to_string()]);
+    let (exit, said) = veneer(&["disk", &path.display().to_string(), &disk.display().to_string()]);
     assert_eq!(exit, Some(65), "{said}");
     assert!(said.contains("is not what its root hash says"), "{said}");
     assert!(!disk.exists());

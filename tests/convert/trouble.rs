@@ -100,6 +100,8 @@ fn told_to_end_at_any_moment_it_leaves_what_was_there_or_what_it_made() {
         let left = names(&store);
         match done.status.code() {
             Some(0) => assert!(left == ALL && is_whole(&store)),
+            // On a busy machine the signal may come before anybody has asked for it: then nothing has begun.
+            None if done.status.signal() == Some(signal) => assert_eq!(left, [""; 0]),
             code => {
                 stopped += 1;
                 assert_eq!(code, Some(128 + signal), "{:?} {}", done.status.signal(), said(&done));
