@@ -1,19 +1,27 @@
 //! Images beside their bars: the hash tree alone beside `veritysetup format`, a directory written as EROFS beside
 //! `mkfs.erofs`, and the memory that half a million files take. Each line is one measurement; peers run in turns.
-//! `cargo bench --bench image -- tree FILE | directory DIR OUT | many COUNT OUT`
+//! `decompress` does nothing but that with an image's layers, two at a time: what a conversion cannot do without.
+//! `cargo bench --bench image -- tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME |
+//! names COUNT OUT`
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use veneer::host::source::open;
 use veneer::image::erofs::{EqualFiles, Options, Writer};
 use veneer::image::identity::{Purpose, Seed};
 use veneer::image::tree::{Content, Directory, Entry, InodeId, Meta, Mode, Piece, Special, Time, TreeWriter};
+use veneer::layer::compression::Decoder;
+use veneer::oci::document::Platform;
+use veneer::oci::layer::Reading;
+use veneer::oci::source::Source;
 use veneer::verity::build::Leaves;
 
 const SEED: Seed = Seed([1; 32]);
@@ -24,7 +32,11 @@ fn main() {
         ["tree", file, ..] => tree(Path::new(file)),
         ["directory", from, to, ..] => directory(Path::new(from), Path::new(to)),
         ["many", count, to, ..] => many(count.parse().unwrap(), Path::new(to)),
-        _ => println!("usage: tree FILE | directory DIR OUT | many COUNT OUT"),
+        ["decompress", image, ..] => decompress(image),
+        ["names", count, to, ..] => names(count.parse().unwrap(), Path::new(to)).unwrap(),
+        _ => {
+            println!("usage: tree FILE | directory DIR OUT | many COUNT OUT | decompress LAYOUT:NAME | names COUNT OUT")
+        }
     }
 }
 
@@ -68,6 +80,56 @@ fn tree(path: &Path) {
         "tree: ours {ours:.0} ms, on one thread {one:.0} ms, veritysetup {theirs:.0} ms: {:.2} times",
         theirs / ours
     );
+}
+
+/// Decompresses the layers of an image with the library that conversions use, on both processors, the largest first.
+fn decompress(image: &str) {
+    let source = Source::parse(&format!("oci:{image}")).unwrap();
+    let opened = open(&source, &Platform::of_this_machine(), &Reading::default()).unwrap();
+    let layout = Path::new(image.split(':').next().unwrap());
+    let mut layers: Vec<_> = opened.image.unwrap().layers.iter().map(|layer| layout.join(&layer.file)).collect();
+    layers.sort_by_key(|path| fs::metadata(path).unwrap().len());
+    let waiting = Mutex::new(layers);
+    let work = || {
+        let mut buffer = vec![0; 256 << 10];
+        while let Some(path) = { waiting.lock().unwrap().pop() } {
+            let file = io::BufReader::with_capacity(256 << 10, File::open(path).unwrap());
+            let mut layer = Decoder::new(file).unwrap();
+            while layer.read(&mut buffer).unwrap() > 0 {}
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        work();
+    });
+}
+
+/// A tar of so many small files, a hundred in each directory: for the memory of a whole conversion.
+fn names(count: u32, to: &Path) -> io::Result<()> {
+    let mut out = io::BufWriter::new(File::create(to)?);
+    for number in 0..count {
+        let mut block = [0; 512];
+        let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, format!("usr/share/some/{:05}/a-file-with-a-name-{number:07}", number / 100).as_bytes());
+        put(100, b"0000644");
+        put(108, b"0000000");
+        put(116, b"0000000");
+        put(124, format!("{:011o}", number % 512).as_bytes());
+        put(136, format!("{:011o}", 1_700_000_000 + number).as_bytes());
+        put(148, b"        ");
+        put(156, b"0");
+        put(257, b"ustar\x0000");
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        out.write_all(&block)?;
+        if number % 512 > 0 {
+            let mut content = [0; 512];
+            content[..(number % 512) as usize].fill(b'a' + (number % 26) as u8);
+            out.write_all(&content)?;
+        }
+    }
+    out.write_all(&[0; 1024])?;
+    out.flush()
 }
 
 struct Bytes(File, Vec<u8>);

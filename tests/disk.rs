@@ -8,9 +8,12 @@ use images::mounted::run;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use veneer::image::disk::{Contents, Machine, Partition, lay_out, signature_json};
+use std::path::Path;
+use veneer::image::disk::{Contents, lay_out};
 use veneer::image::erofs::{EqualFiles, Options, Writer};
 use veneer::image::identity::Seed;
+use veneer::image::partition::{Machine, Partition};
+use veneer::image::signature_partition::signature_json;
 use veneer::image::tree::{Entry, InodeId};
 
 /// A root with an os-release, which systemd-dissect looks for.

@@ -4,6 +4,7 @@
 
 pub mod image;
 pub mod layers;
+pub mod writer;
 mod model;
 
 use std::cell::OnceCell;

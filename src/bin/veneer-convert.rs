@@ -6,8 +6,9 @@ use anyhow::Result;
 use clap::Parser;
 use std::process::ExitCode;
 use veneer::convert::fault::verdict;
-use veneer::convert::{Arguments, Doing, Output, Spec, Step, steps};
-use veneer::host::conversion::{Conversion, Outcome};
+use veneer::convert::steps::{self, steps};
+use veneer::convert::{Arguments, Doing, Output, Spec, Step};
+use veneer::host::conversion::{Conversion, Outcome, besides};
 use veneer::host::interruption::Interruption;
 use veneer::host::journal::{Caller, Entry, Journal, Weight};
 use veneer::host::source::Opened;
@@ -15,6 +16,7 @@ use veneer::host::{convert, injected, terminal};
 use veneer::image::manifest::Manifest;
 use veneer::merge::Count;
 use veneer::message;
+use veneer::root_hash::RootHash;
 use veneer::sysexits::Exit;
 
 fn main() -> ExitCode {
@@ -58,7 +60,9 @@ fn show(spec: &Spec, opened: &Opened, output: Option<&Output>) -> Result<()> {
     };
     let layers: Vec<String> = opened.layers.iter().map(|layer| layer.name()).collect();
     let steps = match (kept, output) {
-        (Some(_), Some(output)) => vec![Step::Keep(output.to_string())],
+        (Some(_), Some(output)) => {
+            std::iter::once(Step::Keep(output.to_string())).chain(steps::besides(&spec.beside)).collect()
+        }
         _ => steps(spec, &layers),
     };
     terminal::print(&steps.iter().map(|step| format!("{step}\n")).collect::<String>())
@@ -71,11 +75,12 @@ fn write(spec: &Spec, opened: &Opened, output: &Output, interruption: &Interrupt
         entry.root_hash(manifest.map(|manifest| manifest.root_hash.as_str())).say(journal, &text);
     };
     let waiting = || say(format!("{image}: waiting for another that makes it"), None);
-    match Conversion::new(spec, opened)?.run(output, interruption, waiting)? {
+    let outcome = Conversion::new(spec, opened)?.run(output, interruption, waiting)?;
+    match &outcome {
         Outcome::Kept(manifest) => {
             say(
                 format!("{image} is there already, made from the same; root hash {}", manifest.root_hash),
-                Some(&manifest),
+                Some(manifest),
             );
         }
         Outcome::Made(manifest, summary) => {
@@ -83,8 +88,13 @@ fn write(spec: &Spec, opened: &Opened, output: &Output, interruption: &Interrupt
                 "{image}: {} files, {} bytes; root hash {}",
                 summary.files, manifest.sizes.image, manifest.root_hash
             );
-            say(text, Some(&manifest));
+            say(text, Some(manifest));
         }
+    }
+    let (Outcome::Kept(manifest) | Outcome::Made(manifest, _)) = &outcome;
+    let root = RootHash::parse(&manifest.root_hash).map_err(anyhow::Error::msg)?;
+    for done in besides(&spec.beside, output, &root)? {
+        say(done, Some(manifest));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
 use super::overlay_args::OverlayVerb;
+use crate::image::partition::Machine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -208,6 +209,8 @@ pub enum ImageVerb {
     Verify(ImageVerify),
     /// Check an image, and sign its root hash
     Sign(ImageSign),
+    /// Make a disk image of an image: GPT, with partitions for the root, its hash tree and its signature
+    Disk(ImageDisk),
 }
 
 /// `veneer image convert`
@@ -257,6 +260,26 @@ pub struct ImageSign {
     /// The certificate of the key, in PEM
     #[arg(long, value_name = "FILE")]
     pub certificate: PathBuf,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image disk`
+#[derive(Debug, Args)]
+pub struct ImageDisk {
+    /// The image's file, or its name in the store
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// The disk image to write
+    #[arg(value_name = "FILE")]
+    pub to: PathBuf,
+    /// The certificate that the image is signed with, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// The architecture that the root is for, like amd64 or arm64; this machine's if not given
+    #[arg(long, value_name = "ARCHITECTURE", value_parser = Machine::of)]
+    pub machine: Option<Machine>,
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,

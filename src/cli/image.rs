@@ -2,7 +2,7 @@
 //! What is printed is laid out by `image_text`; the work is `veneer-convert`'s, `veneer-inject`'s, `veneer-signature`'s and `host::image_look`'s.
 //! An image is named by its file, or as in an app's `image.file`: then the stores of veneer.toml are searched.
 
-use super::args::{ImageInspect, ImageSign, ImageVerb, ImageVerify};
+use super::args::{ImageDisk, ImageInspect, ImageSign, ImageVerb, ImageVerify};
 use super::context::Context;
 use super::fault::fault;
 use super::image_text::{FileRow, Shown, render};
@@ -10,9 +10,12 @@ use super::json;
 use crate::app::ImagePlace;
 use crate::config::Host;
 use crate::host::below_root;
+use crate::host::disk::Parts;
 use crate::host::image_files::ImageData;
 use crate::host::image_look::{Look, become_helper, sign};
 use crate::host::terminal::print;
+use crate::image::partition::Machine;
+use crate::oci::document::Platform;
 use crate::sysexits::Exit;
 use crate::verity::Fault;
 use crate::verity::names::candidates;
@@ -28,6 +31,7 @@ pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
         ImageVerb::Inspect(args) => inspect(context, args),
         ImageVerb::Verify(args) => verify(context, args),
         ImageVerb::Sign(args) => signed(context, args),
+        ImageVerb::Disk(args) => disk(context, args),
     };
     let text = done.map_err(|error| match Fault::of(&error) {
         Some(found) => fault(found.exit, found.sentence.clone()),
@@ -76,6 +80,20 @@ fn signed(context: &Context, args: &ImageSign) -> Result<String> {
     let (root, _) = look.verify()?;
     sign(&root, &args.key, &args.certificate, &to)?;
     Ok(format!("{}: root hash {root}\n", to.display()))
+}
+
+fn disk(context: &Context, args: &ImageDisk) -> Result<String> {
+    let look = find(context, &args.image)?;
+    let image = look.image.path().to_owned();
+    let own = Machine::of(&Platform::of_this_machine().architecture);
+    let machine = args.machine.map_or(own, Ok).map_err(|said| fault(Exit::Usage, said))?;
+    let parts = Parts::of(look, args.certificate.as_deref())?;
+    if args.dry.dry_run {
+        let size = parts.lay_out(machine).size;
+        return Ok(format!("write {}: {size} bytes, of {image} with what stands beside it\n", args.to.display()));
+    }
+    let size = parts.write(machine, &args.to)?;
+    Ok(format!("{}: {size} bytes\n", args.to.display()))
 }
 
 /// Opens an image by its path or its name.

@@ -29,8 +29,8 @@ impl Named {
     }
 }
 
-/// The recipe of what is asked for.
-pub fn recipe(spec: &Spec, source: &Named, injected: Vec<Injected>) -> Recipe {
+/// The recipe of what is asked for; a compressed image's bytes depend on the version of `mkfs.erofs` too.
+pub fn recipe(spec: &Spec, source: &Named, injected: Vec<Injected>, mkfs: Option<&str>) -> Recipe {
     let mut options = BTreeMap::new();
     let mut say = |key: &str, value: String| options.insert(key.to_owned(), value);
     if spec.mount_points == MountPoints::Left {
@@ -38,6 +38,10 @@ pub fn recipe(spec: &Spec, source: &Named, injected: Vec<Injected>) -> Recipe {
     }
     if spec.existing == Existing::Replaced && !injected.is_empty() {
         say("replace", "yes".into());
+    }
+    if let (Some(compression), Some(version)) = (&spec.compression, mkfs) {
+        say("compress", compression.to_string());
+        say("mkfs.erofs", version.to_owned());
     }
     match spec.form {
         Form::Erofs(equal) if equal == Default::default() => {}
@@ -78,7 +82,7 @@ mod tests {
     fn of(line: &str) -> Recipe {
         let words = std::iter::once("veneer-convert").chain(line.split_whitespace());
         let spec = Arguments::try_parse_from(words).and_then(Spec::try_from).expect(line);
-        recipe(&spec, &Named::By(Digest::of(b"")), Vec::new())
+        recipe(&spec, &Named::By(Digest::of(b"")), Vec::new(), Some("1.8.6"))
     }
 
     #[test]
@@ -88,6 +92,8 @@ mod tests {
             plain,
             "oci:/a --output x --deduplicate",
             "oci:/a --output x --no-mount-points",
+            "oci:/a --output x --compress lz4",
+            "oci:/a --output x --compress zstd,3",
             "oci:/a --output x --format ext4",
             "oci:/a --output x --format ext4 --size 1G",
             "oci:/a --output x --format ext4 --size 1G --journal none",
@@ -96,7 +102,10 @@ mod tests {
         seeds.sort_unstable();
         seeds.dedup();
         assert_eq!(seeds.len(), lines.len());
-        for same in ["oci:/b --output y", "oci:/a --output x --one-thread --max-size 1G --max-entries 9 --replace"] {
+        for same in [
+            "oci:/b --output y",
+            "oci:/a --output x --one-thread --max-size 1G --max-entries 9 --replace --disk /d --key k --certificate c",
+        ] {
             assert_eq!(of(same), of(plain), "{same}");
         }
         let mut other = of(plain);

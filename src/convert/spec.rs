@@ -2,10 +2,12 @@
 //! It opens nothing; whether the source is there shows when it is opened.
 //! The options are those of docs/convert.md; units name them, so they stay.
 
+use super::compression::Compression;
 use super::form::Form;
 use super::output::Output;
 use crate::image::erofs::EqualFiles;
 use crate::image::ext4::{self, Journal};
+use crate::image::partition::Machine;
 use crate::image::tree::{Meta, Mode};
 use crate::layer::limits::Limits;
 use crate::layer::path::LayerPath;
@@ -42,6 +44,18 @@ pub struct Arguments {
     /// Have files with the same bytes share them (EROFS)
     #[arg(long)]
     deduplicate: bool,
+    /// Compress with mkfs.erofs (EROFS): lz4, lz4hc, lzma, deflate or zstd, with a level like zstd,19
+    #[arg(long, value_name = "ALGORITHM[,LEVEL]", conflicts_with = "deduplicate", value_parser = Compression::parse)]
+    compress: Option<Compression>,
+    /// Also write a GPT disk image with the image, its hash tree and, if it is signed, the signature
+    #[arg(long, value_name = "FILE", requires = "output", conflicts_with = "check")]
+    disk: Option<PathBuf>,
+    /// Also sign the root hash, with this private key in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["certificate", "output"], conflicts_with = "check")]
+    key: Option<PathBuf>,
+    /// The certificate of the key, in PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
     /// Read and check everything, and write nothing
     #[arg(long, conflicts_with = "output")]
     check: bool,
@@ -129,6 +143,15 @@ impl FileToInject {
     }
 }
 
+/// What is made of a finished image, besides the image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// A key and its certificate: a signature of the root hash.
+    pub signer: Option<(PathBuf, PathBuf)>,
+    /// A disk image, and the machine its root is for.
+    pub disk: Option<(PathBuf, Machine)>,
+}
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
@@ -140,6 +163,10 @@ pub struct Spec {
     pub form: Form,
     /// For which machine.
     pub platform: Platform,
+    /// How it is compressed.
+    pub compression: Option<Compression>,
+    /// What is made besides.
+    pub beside: Beside,
     /// Bounds.
     pub limits: Limits,
     /// Whether mount points are added.
@@ -160,6 +187,7 @@ impl Arguments {
             }
             Format::Erofs => Ok(Form::Erofs(if self.deduplicate { EqualFiles::Shared } else { EqualFiles::Apart })),
             Format::Ext4 if self.deduplicate => Err("--deduplicate is for --format=erofs"),
+            Format::Ext4 if self.compress.is_some() => Err("--compress is for --format=erofs"),
             Format::Ext4 => {
                 let size = self.size.map_or(ext4::Size::Exact, |size| ext4::Size::Bytes(size.bytes()));
                 let journal = match (self.journal, self.size) {
@@ -178,6 +206,14 @@ impl TryFrom<Arguments> for Spec {
     fn try_from(typed: Arguments) -> Result<Self, clap::Error> {
         let wrong = |said| Arguments::command().error(ErrorKind::ArgumentConflict, said);
         let form = typed.form().map_err(wrong)?;
+        let platform = typed.platform.unwrap_or_else(Platform::of_this_machine);
+        let disk = match typed.disk {
+            Some(path) => {
+                let machine = Machine::of(&platform.architecture);
+                Some((path, machine.map_err(|said| Arguments::command().error(ErrorKind::InvalidValue, said))?))
+            }
+            None => None,
+        };
         let limits = Limits { total_size: typed.max_size.bytes(), entries: typed.max_entries, ..Limits::default() };
         Ok(Self {
             doing: match (typed.dry_run, typed.output) {
@@ -187,7 +223,9 @@ impl TryFrom<Arguments> for Spec {
             },
             source: typed.source,
             form,
-            platform: typed.platform.unwrap_or_else(Platform::of_this_machine),
+            platform,
+            compression: typed.compress,
+            beside: Beside { signer: typed.key.zip(typed.certificate), disk },
             limits,
             mount_points: if typed.no_mount_points { MountPoints::Left } else { MountPoints::Added },
             inject: typed.inject,
@@ -248,6 +286,13 @@ mod tests {
             "dir:/ --check --size 1G",
             "dir:/ --check --journal none",
             "dir:/ --check --format ext4 --deduplicate",
+            "dir:/ --check --format ext4 --compress lz4",
+            "dir:/ --check --deduplicate --compress lz4",
+            "dir:/ --check --compress gzip",
+            "dir:/ --check --disk /d",
+            "dir:/ --output x --key k",
+            "dir:/ --output x --certificate c",
+            "dir:/ --output x --disk d --platform mips",
             "dir:/ --check --max-size 0",
             "dir:/ --check --platform windows/amd64",
             "dir:/ --check --inject /a",

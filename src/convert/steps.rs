@@ -1,7 +1,7 @@
 //! What a conversion does, as a list, shown by `--dry-run` and then done.
 //! It does nothing itself; the layers are those that the opened source has.
 
-use super::spec::{Doing, Spec};
+use super::spec::{Beside, Doing, Spec};
 use crate::merge::{Existing, MountPoints};
 use std::fmt;
 
@@ -28,6 +28,12 @@ pub enum Step {
         /// Its file system.
         format: &'static str,
     },
+    /// What was written is compressed.
+    Compress(String),
+    /// The root hash is signed with a key.
+    Sign(String),
+    /// A disk image is made of it.
+    Disk(String),
     /// Nothing: it is there, made by the same recipe.
     Keep(String),
 }
@@ -46,7 +52,15 @@ pub fn steps(spec: &Spec, layers: &[String]) -> Vec<Step> {
             Some(Step::Write { name: name.to_string(), format: spec.form.name() })
         }
     };
-    inject.chain(layers.iter().cloned().map(Step::Read)).chain(points).chain(write).collect()
+    let compress = spec.compression.as_ref().filter(|_| write.is_some()).map(|how| Step::Compress(how.to_string()));
+    let before = inject.chain(layers.iter().cloned().map(Step::Read)).chain(points);
+    before.chain(compress).chain(write).chain(besides(&spec.beside)).collect()
+}
+
+/// What is made of an image that is there, whoever made it.
+pub fn besides(beside: &Beside) -> impl Iterator<Item = Step> + '_ {
+    let sign = beside.signer.iter().map(|(key, _)| Step::Sign(key.display().to_string()));
+    sign.chain(beside.disk.iter().map(|(disk, _)| Step::Disk(disk.display().to_string())))
 }
 
 impl fmt::Display for Step {
@@ -58,6 +72,9 @@ impl fmt::Display for Step {
                 write!(f, "put {source} at {target}, in the place of what is there")
             }
             Self::Keep(name) => write!(f, "keep {name}.raw, which was made from the same"),
+            Self::Compress(how) => write!(f, "compress it with mkfs.erofs, {how}"),
+            Self::Sign(key) => write!(f, "sign its root hash with {key}"),
+            Self::Disk(disk) => write!(f, "write the disk image {disk}"),
             Self::MountPoints => f.write_str("add the mount points that are missing"),
             Self::Write { name, format } => {
                 write!(f, "write {name}.raw ({format}), {name}.verity, {name}.roothash and {name}.manifest.json")

@@ -2,26 +2,33 @@
 //! It decides no byte: the writers do. When nothing is to be done follows from the manifest that is there.
 //! Rules: docs/convert.md, "What is written" and "The cache".
 
-use super::below_root::identity;
+use super::below_root::{absolute, identity};
 use super::convert::run;
+use super::disk;
+use super::image_look::{Look, sign};
 use super::injected;
 use super::interruption::{Interruption, State};
+use super::mkfs_erofs::MkfsErofs;
+use super::nameless::Nameless;
 use super::publish::{Locked, Place, Unpublished};
 use super::source::{Opened, digest_of};
 use crate::convert::recipe::{Named, recipe, seed};
-use crate::convert::{Form, Output, Spec};
+use crate::convert::{Beside, Form, Output, Spec};
 use crate::image::identity::{Purpose, Seed};
 use crate::image::manifest::{Manifest, Recipe, Sizes};
+use crate::image::publish::Part;
 use crate::image::{erofs, ext4};
 use crate::layer::fault::bad;
 use crate::layer::pipeline::Threads;
 use crate::live::FileIdentity;
 use crate::merge::{Injections, Summary};
 use crate::oci::source::Source;
+use crate::root_hash::RootHash;
 use crate::verity::build::{BLOCK, Built, Leaves};
 use anyhow::{Context, Result};
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The program's name and version, as manifests have it.
 const TOOL: &str = concat!("veneer-convert ", env!("CARGO_PKG_VERSION"));
@@ -41,6 +48,7 @@ pub struct Conversion<'a> {
     opened: &'a Opened,
     injections: Injections,
     recipe: Recipe,
+    mkfs: Option<MkfsErofs>,
     cached: bool,
     /// The tar that the recipe's digest is of.
     tar: Option<(PathBuf, FileIdentity)>,
@@ -52,8 +60,9 @@ impl<'a> Conversion<'a> {
         let (injections, injected) = injected::open(&spec.inject)?;
         let tar = tar(spec);
         let named = named(spec, opened)?;
-        let recipe = recipe(spec, &named, injected);
-        Ok(Self { spec, opened, injections, recipe, cached: matches!(named, Named::By(_)), tar })
+        let mkfs = spec.compression.as_ref().map(|_| MkfsErofs::find()).transpose()?;
+        let recipe = recipe(spec, &named, injected, mkfs.as_ref().map(|mkfs| &*mkfs.version));
+        Ok(Self { spec, opened, injections, recipe, mkfs, cached: matches!(named, Named::By(_)), tar })
     }
 
     /// The image, if it is there and would be made the same again.
@@ -88,7 +97,10 @@ impl<'a> Conversion<'a> {
 
     fn make(&self, locked: &Locked, interruption: &Interruption) -> Result<Outcome> {
         let unpublished = locked.begin()?;
-        let (size, tree, summary) = self.write(&unpublished)?;
+        let (size, tree, summary) = match &self.mkfs {
+            Some(mkfs) => self.write_compressed(mkfs, locked, &unpublished)?,
+            None => self.write(unpublished.image()?)?,
+        };
         self.check_tar()?;
         let manifest = Manifest {
             recipe: self.recipe.clone(),
@@ -116,9 +128,9 @@ impl<'a> Conversion<'a> {
         image.flat_map(|image| &image.layers).map(|layer| layer.diff_id.to_string()).collect()
     }
 
-    fn write(&self, unpublished: &Unpublished<'_>) -> Result<(u64, Built, Summary)> {
+    fn write(&self, file: File) -> Result<(u64, Built, Summary)> {
         let seed = seed(self.opened.seed, &self.recipe);
-        let (file, epoch) = (unpublished.image()?, self.opened.epoch);
+        let epoch = self.opened.epoch;
         match self.spec.form {
             Form::Erofs(equal) => {
                 let writer = erofs::Writer::new(file, erofs::Options { seed, epoch, equal })?;
@@ -126,23 +138,59 @@ impl<'a> Conversion<'a> {
                 Ok((finished.size, finished.tree, summary))
             }
             Form::Ext4(size, journal) => {
-                let writer = ext4::Writer::new(file, ext4::Options { seed, size, journal, epoch })?;
+                let own = file.try_clone().context("keeping the image")?;
+                let writer = ext4::Writer::new(own, ext4::Options { seed, size, journal, epoch })?;
                 let (finished, summary) = run(self.spec, self.opened, &self.injections, writer)?;
-                let tree = self.tree(unpublished, seed, finished.size).context("making the hash tree")?;
+                let tree = self.tree(&file, seed, finished.size).context("making the hash tree")?;
                 Ok((finished.size, tree, summary))
             }
         }
     }
 
+    /// Writes the image to a file that nobody will see, and has `mkfs.erofs` make the compressed one of it.
+    fn write_compressed(
+        &self,
+        mkfs: &MkfsErofs,
+        locked: &Locked,
+        unpublished: &Unpublished<'_>,
+    ) -> Result<(u64, Built, Summary)> {
+        let Some(compression) = &self.spec.compression else { return self.write(unpublished.image()?) };
+        let draft = Nameless::new(locked.place(), Part::Manifest)?;
+        let (written, _, summary) = self.write(draft.file.try_clone().context("keeping the draft")?)?;
+        let (seed, file) = (seed(self.opened.seed, &self.recipe), unpublished.image()?);
+        let identity = (seed.uuid(Purpose::FileSystem), self.opened.epoch);
+        let size = mkfs.compress(compression, identity, (&draft.file, written), &file)?;
+        let tree = self.tree(&file, seed, size).context("making the hash tree")?;
+        Ok((size, tree, summary))
+    }
+
     /// The hash tree of what has been written.
-    fn tree(&self, unpublished: &Unpublished<'_>, seed: Seed, size: u64) -> Result<Built> {
+    fn tree(&self, file: &File, seed: Seed, size: u64) -> Result<Built> {
         let threads = match self.spec.threads {
             Threads::One => 1,
             Threads::More => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let leaves = Leaves::read(seed.bytes(Purpose::Salt), &unpublished.image()?, size / BLOCK as u64, threads)?;
+        let leaves = Leaves::read(seed.bytes(Purpose::Salt), file, size / BLOCK as u64, threads)?;
         Ok(leaves.build(seed.uuid(Purpose::HashTree))?)
     }
+}
+
+/// Signs the image that is there, and makes a disk of it, as far as that is asked for; what was done, a line each.
+pub fn besides(beside: &Beside, output: &Output, root: &RootHash) -> Result<Vec<String>> {
+    let image = absolute(Path::new(&format!("{output}.raw")));
+    let look = || Look::at(&image)?.with_context(|| format!("{} is gone", image.display()));
+    let mut done = Vec::new();
+    if let Some((key, certificate)) = &beside.signer {
+        let to = look()?.signature_path;
+        sign(root, key, certificate, &to)?;
+        done.push(format!("{}: root hash {root}", to.display()));
+    }
+    if let Some((to, machine)) = &beside.disk {
+        let certificate = beside.signer.as_ref().map(|(_, certificate)| certificate);
+        let size = disk::Parts::of(look()?, certificate.map(PathBuf::as_path))?.write(*machine, to)?;
+        done.push(format!("{}: {size} bytes", to.display()));
+    }
+    Ok(done)
 }
 
 fn place(output: &Output) -> Result<Place> {

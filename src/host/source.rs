@@ -11,7 +11,9 @@ use crate::layer::digest::{Digest, Hasher};
 use crate::layer::entry::{Again, Layer};
 use crate::layer::fault::{bad, within};
 use crate::layer::stream::Meter;
+use crate::oci::bolt::Database;
 use crate::oci::choose::Wanted;
+use crate::oci::containerd::{ImageName, METADATA, find};
 use crate::oci::document::Platform;
 use crate::oci::identity::{seed_of_anything, seed_of_image};
 use crate::oci::image::{self, First, Image};
@@ -49,6 +51,9 @@ pub fn open(source: &Source, platform: &Platform, reading: &Reading) -> io::Resu
         Source::DockerArchive(named) => archive(named, First::Docker, platform, reading),
         Source::Overlay2(path) => overlay(docker_chain(path)?, reading),
         Source::Containerd { root, digest } => containerd(root, digest, platform, reading),
+        Source::ContainerdName { root, name } => {
+            named_in_containerd(root, name).and_then(|digest| containerd(root, &digest, platform, reading))
+        }
         Source::Snapshot(paths) => overlay(paths.clone(), reading),
         Source::Tar(path) => tar(path, reading),
         Source::TarStdin => Ok(stdin(reading)),
@@ -86,6 +91,22 @@ fn containerd(root: &Path, digest: &Digest, platform: &Platform, reading: &Readi
     let store = Rc::new(LayoutDirectory(root.join("io.containerd.content.v1.content")));
     let image = image::by_digest(&*store, digest, &Wanted { name: None, platform: platform.clone() })?;
     of_image(store, image, reading)
+}
+
+/// containerd may write meanwhile: then its database is read again.
+fn named_in_containerd(root: &Path, name: &ImageName) -> io::Result<Digest> {
+    const TRIES: usize = 10;
+    let path = root.join(METADATA);
+    let about = |error: io::Error| within(path.display(), &error);
+    for _ in 0..TRIES {
+        let (file, size) = open_regular(&path).map_err(about)?;
+        let database = Database::open(file, size).map_err(about)?;
+        let found = find(&database, name);
+        if database.unchanged().map_err(about)? {
+            return found;
+        }
+    }
+    Err(about(io::Error::other("it changes all the time")))
 }
 
 fn of_image(store: Rc<dyn Store>, image: Image, reading: &Reading) -> io::Result<Opened> {

@@ -5,6 +5,7 @@
 
 use super::bytes::Fields as _;
 use super::identity::{Purpose, Seed, Uuid};
+use super::partition::{Machine, Partition};
 use crate::root_hash::RootHash;
 
 const SECTOR: u64 = 512;
@@ -16,47 +17,6 @@ const ENTRY: usize = 128;
 const ENTRY_SECTORS: u64 = (ENTRIES * ENTRY) as u64 / SECTOR;
 /// "Read-only", a bit of the specification.
 const READ_ONLY: u64 = 1 << 60;
-
-/// What machines the root is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Machine {
-    /// 64-bit x86.
-    X86_64,
-    /// 64-bit ARM.
-    Arm64,
-}
-
-/// A partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partition {
-    /// The file system.
-    Root,
-    /// Its hash tree.
-    Tree,
-    /// The signature of its root hash, as JSON.
-    Signature,
-}
-
-impl Partition {
-    fn kind(self, machine: Machine) -> u128 {
-        match (machine, self) {
-            (Machine::X86_64, Self::Root) => 0x4f68_bce3_e8cd_4db1_96e7_fbca_f984_b709,
-            (Machine::X86_64, Self::Tree) => 0x2c73_57ed_ebd2_46d9_aec1_23d4_37ec_2bf5,
-            (Machine::X86_64, Self::Signature) => 0x4109_2b05_9fc8_4523_994f_2def_0408_b176,
-            (Machine::Arm64, Self::Root) => 0xb921_b045_1df0_41c3_af44_4c6f_280d_3fae,
-            (Machine::Arm64, Self::Tree) => 0xdf33_00ce_d69f_4c92_978c_9bfb_0f38_d820,
-            (Machine::Arm64, Self::Signature) => 0x6db6_9de6_29f4_4758_a7a5_9621_90f0_0ce3,
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::Tree => "root-verity",
-            Self::Signature => "root-verity-sig",
-        }
-    }
-}
 
 /// What a disk is made of.
 #[derive(Clone, Debug)]
@@ -86,16 +46,6 @@ pub struct Disk {
     pub tail: (u64, Vec<u8>),
     /// Where each partition begins; up to the next everything is zero.
     pub partitions: Vec<(Partition, u64)>,
-}
-
-/// The JSON of a signature partition (UAPI.2, "Verity Signature"), padded as it asks for.
-pub fn signature_json(root: &RootHash, certificate_sha256: &[u8; 32], pkcs7: &[u8]) -> Vec<u8> {
-    let fingerprint: String = certificate_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    let json =
-        format!(r#"{{"rootHash":"{root}","certificateFingerprint":"{fingerprint}","signature":"{}"}}"#, base64(pkcs7));
-    let mut bytes = json.into_bytes();
-    bytes.resize((bytes.len() + 1).next_multiple_of(4096), 0);
-    bytes
 }
 
 /// Lays a disk out.
@@ -186,31 +136,13 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Base64 (RFC 4648).
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for part in bytes.chunks(3) {
-        let word = (0..3).fold(0u32, |word, index| word << 8 | u32::from(*part.get(index).unwrap_or(&0)));
-        for index in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * index) & 63) as usize];
-            text.push(if index <= part.len() { letter.into() } else { '=' });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn checks_and_letters_are_the_known_ones() {
+    fn checks_are_the_known_ones() {
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(
-            ["", "f", "fo", "foo", "foob"].map(|text| base64(text.as_bytes())),
-            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
-        );
     }
 
     #[test]
@@ -229,17 +161,5 @@ mod tests {
             [0x67, 0x45, 0x23, 0x01, 0xab, 0x89, 0xef, 0xcd, 1, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
         );
         assert_eq!(lay_out(&Contents { signature: None, ..contents }).partitions.len(), 2);
-    }
-
-    #[test]
-    fn a_signature_is_json_in_whole_blocks() {
-        let root = RootHash::parse(&"ab".repeat(32)).expect("good hash");
-        let bytes = signature_json(&root, &[0xcd; 32], b"foo");
-        assert_eq!(bytes.len(), 4096);
-        let text = String::from_utf8_lossy(&bytes);
-        let json: serde_json::Value = serde_json::from_str(text.trim_end_matches('\0')).expect("JSON");
-        assert_eq!(json["rootHash"], "ab".repeat(32));
-        assert_eq!(json["certificateFingerprint"], "cd".repeat(32));
-        assert_eq!(json["signature"], "Zm9v");
     }
 }

@@ -10,5 +10,8 @@ pub mod ext4;
 pub mod identity;
 pub mod limits;
 pub mod manifest;
+pub mod partition;
 pub mod publish;
+pub mod signature_partition;
+pub mod tar;
 pub mod tree;

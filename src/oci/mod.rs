@@ -3,7 +3,9 @@
 //! Rules come from the OCI image specification and the documents named in each file.
 
 pub mod archive;
+pub mod bolt;
 pub mod choose;
+pub mod containerd;
 pub mod created;
 pub mod document;
 pub mod identity;

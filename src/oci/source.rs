@@ -2,6 +2,7 @@
 //! It looks at no disk; whether the thing is there shows when it is opened.
 //! The words are those of skopeo's transports where skopeo has one (containers-transports(5)).
 
+use super::containerd::ImageName;
 use crate::layer::digest::Digest;
 use std::fmt;
 use std::path::PathBuf;
@@ -23,6 +24,13 @@ pub enum Source {
         root: PathBuf,
         /// The image's manifest or index.
         digest: Digest,
+    },
+    /// `containerd:[DIR@][NAMESPACE//]NAME`: the same by the name that containerd has for it.
+    ContainerdName {
+        /// containerd's own directory.
+        root: PathBuf,
+        /// The image's name.
+        name: ImageName,
     },
     /// `containerd:DIR[:DIR…]`: the directories of an overlayfs snapshot, the topmost first, as in its `lowerdir=`.
     Snapshot(Vec<PathBuf>),
@@ -92,16 +100,22 @@ impl Named {
 }
 
 fn containerd(text: &str) -> Result<Source, String> {
-    if text.starts_with("sha256:") || text.starts_with("sha512:") {
-        return Ok(Source::Containerd { root: CONTAINERD.into(), digest: Digest::parse(text)? });
+    let (root, rest) = match text.split_once('@') {
+        Some((root, rest)) if root.starts_with('/') => (PathBuf::from(root), rest),
+        _ if text.starts_with('/') => return snapshot(text),
+        _ => (CONTAINERD.into(), text),
+    };
+    if rest.starts_with("sha256:") || rest.starts_with("sha512:") {
+        return Ok(Source::Containerd { root, digest: Digest::parse(rest)? });
     }
-    if let Some((root, digest)) = text.split_once('@') {
-        return Ok(Source::Containerd { root: root.into(), digest: Digest::parse(digest)? });
-    }
+    Ok(Source::ContainerdName { root, name: ImageName::parse(rest)? })
+}
+
+fn snapshot(text: &str) -> Result<Source, String> {
     let directories: Vec<PathBuf> = text.split(':').map(PathBuf::from).collect();
     match directories.iter().all(|directory| directory.is_absolute()) {
         true => Ok(Source::Snapshot(directories)),
-        false => Err(format!("{text:?} is neither a digest nor a list of absolute paths")),
+        false => Err(format!("{text:?} is no list of absolute paths")),
     }
 }
 
@@ -113,6 +127,8 @@ impl fmt::Display for Source {
             Self::DockerArchive(named) => write!(f, "docker-archive:{named}"),
             Self::Overlay2(path) => write!(f, "overlay2:{}", path.display()),
             Self::Containerd { root, digest } => write!(f, "containerd:{}@{digest}", root.display()),
+            Self::ContainerdName { root, name } if root.as_os_str() == CONTAINERD => write!(f, "containerd:{name}"),
+            Self::ContainerdName { root, name } => write!(f, "containerd:{}@{name}", root.display()),
             Self::Snapshot(paths) => {
                 let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
                 write!(f, "containerd:{}", paths.join(":"))
@@ -147,6 +163,9 @@ mod tests {
             "overlay2:/var/lib/docker/overlay2/x",
             &format!("containerd:/srv/containerd@{digest}"),
             "containerd:/s/2/fs:/s/1/fs",
+            "containerd:docker.io/library/debian:12",
+            "containerd:k8s.io//docker.io/library/debian@sha256:12",
+            "containerd:/srv/containerd@default//debian",
             "tar:-",
             "tar:/a:b.tar.gz",
             "dir:/",
@@ -166,7 +185,9 @@ mod tests {
             ("oci::x", "no PATH"),
             ("oci:/a:", "no PATH"),
             ("docker://x", "pulled first"),
-            ("containerd:x", "neither"),
+            ("containerd:/a:x", "no list"),
+            ("containerd:a//", "neither"),
+            ("containerd:/srv/containerd@a b", "neither"),
             ("containerd:sha256:0", "no digest"),
         ] {
             let said = Source::parse(text).expect_err(text);

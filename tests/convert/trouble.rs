@@ -100,6 +100,8 @@ fn told_to_end_at_any_moment_it_leaves_what_was_there_or_what_it_made() {
         let left = names(&store);
         match done.status.code() {
             Some(0) => assert!(left == ALL && is_whole(&store)),
+            // On a busy machine the signal may come before anybody has asked for it: then nothing has begun.
+            None if done.status.signal() == Some(signal) => assert_eq!(left, [""; 0]),
             code => {
                 stopped += 1;
                 assert_eq!(code, Some(128 + signal), "{:?} {}", done.status.signal(), said(&done));
@@ -111,6 +113,14 @@ fn told_to_end_at_any_moment_it_leaves_what_was_there_or_what_it_made() {
     assert!(stopped > 0);
 }
 
+/// Sizes of a disk, all but the last too small: the image has 4 MB, and a hash tree of 36 KB. `CONVERT_ROOMS=20` for more.
+fn rooms() -> Vec<u64> {
+    match std::env::var("CONVERT_ROOMS").ok().and_then(|count| count.parse::<u64>().ok()) {
+        Some(count) => (1..=count).map(|number| number * 4_200_000 / count).chain([6_000_000]).collect(),
+        None => vec![400_000, 2_000_000, 3_999_000, 4_020_000, 4_060_000, 6_000_000],
+    }
+}
+
 #[test]
 fn a_full_disk_is_one_error_and_leaves_nothing() {
     if !may_mount() {
@@ -119,8 +129,7 @@ fn a_full_disk_is_one_error_and_leaves_nothing() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let source = forms_of(&large(3), dir.path())[1].clone();
     let mut full = 0;
-    // The image has 4 MB, and a hash tree of 36 KB.
-    for size in [400_000, 2_000_000, 3_999_000, 4_020_000, 4_060_000, 6_000_000] {
+    for size in rooms() {
         let store = tempfile::tempdir().expect("temporary directory");
         let options = format!("size={size}");
         run("mount", &["-t", "tmpfs", "-o", &options, "tmpfs", store.path().to_str().expect("text")].map(OsStr::new));
@@ -136,5 +145,5 @@ fn a_full_disk_is_one_error_and_leaves_nothing() {
         assert_eq!(said(&done), format!("veneer-convert: {wanted}"));
         assert_eq!(left, [""; 0]);
     }
-    assert!((4..6).contains(&full), "{full}");
+    assert!(full >= 4 && full < rooms().len(), "{full}");
 }
