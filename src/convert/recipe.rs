@@ -2,9 +2,7 @@
 //! It reads nothing: the digests come from whoever opened the source and the files to inject.
 //! Rules: docs/convert.md, "The cache". What only bounds the work (limits, threads) is no part of it.
 
-use super::form::Form;
 use super::spec::Spec;
-use crate::image::ext4::{Journal, Size};
 use crate::image::identity::Seed;
 use crate::image::manifest::{Injected, Recipe};
 use crate::layer::digest::Digest;
@@ -39,14 +37,7 @@ pub fn recipe(spec: &Spec, source: &Named, injected: Vec<Injected>) -> Recipe {
     if spec.existing == Existing::Replaced && !injected.is_empty() {
         say("replace", "yes".into());
     }
-    match spec.form {
-        Form::Erofs(equal) if equal == Default::default() => {}
-        Form::Erofs(_) => drop(say("deduplicate", "yes".into())),
-        Form::Ext4(size, journal) => {
-            say("size", if let Size::Bytes(bytes) = size { bytes.to_string() } else { "exact".into() });
-            say("journal", if journal == Journal::None { "none".into() } else { "by-size".into() });
-        }
-    }
+    spec.form.options().into_iter().for_each(|(key, value)| drop(say(key, value)));
     Recipe {
         source: source.text().to_owned(),
         format: spec.form.name().to_owned(),

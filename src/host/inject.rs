@@ -11,9 +11,9 @@ use super::stores::open_regular;
 use crate::config::load_injections;
 use crate::convert::recipe::seed;
 use crate::convert::{Form, Output};
-use crate::image::erofs::read::Reader;
 use crate::image::identity::{Purpose, Seed};
 use crate::image::manifest::{Injected, Manifest, Recipe, Sizes};
+use crate::image::read::Reader;
 use crate::image::tree::{Directory, TreeWriter};
 use crate::image::{erofs, ext4};
 use crate::inject::spec::Doing;
@@ -24,7 +24,6 @@ use crate::problem::Problem;
 use crate::verity::build::{BLOCK, Built, Leaves};
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt as _;
@@ -34,9 +33,6 @@ use std::path::{Path, PathBuf};
 const TOOL: &str = concat!("veneer-inject ", env!("CARGO_PKG_VERSION"));
 /// What the seeds of this version begin with; another rule gets another word.
 const SEED: &str = "veneer inject 1\n";
-/// Where ext4 says what it is: `s_magic` of its superblock.
-const EXT4_MAGIC_AT: u64 = 1024 + 56;
-const EXT4_MAGIC: [u8; 2] = [0x53, 0xef];
 /// Bytes read at once for a digest.
 const BUFFER: usize = 256 << 10;
 
@@ -104,7 +100,9 @@ fn make(
     locked: &Locked,
     interruption: &Interruption,
 ) -> Result<Outcome> {
-    let recipe = recipe(&base, injections, spec.form);
+    let kind = base.image.reader.kind();
+    let form = spec.wanted.form(kind, injections);
+    let recipe = recipe(&base, injections, form);
     if let Some(manifest) = locked.place().published(&recipe)? {
         return Ok(Outcome::Kept(manifest));
     }
@@ -112,11 +110,11 @@ fn make(
     if !plan.refusals().is_empty() {
         return Ok(Outcome::Refused(plan));
     }
-    if plan.is_nothing() && is_same_file(&spec.image, output)? {
+    if plan.is_nothing() && kind.name() == form.name() && is_same_file(&spec.image, output)? {
         return Ok(Outcome::Nothing(plan));
     }
     let unpublished = locked.begin()?;
-    let new = New { image: &base.image, injections, form: spec.form, seed: seed(seed_of(&recipe.source), &recipe) };
+    let new = New { image: &base.image, injections, form, seed: seed(seed_of(&recipe.source), &recipe) };
     let (size, tree) = new.write(plan.clone(), unpublished.image()?)?;
     let manifest = Manifest {
         recipe,
@@ -154,7 +152,6 @@ impl Base {
     fn open(path: &Path) -> Result<Self> {
         let (mut file, mut size) = open_regular(path)?;
         let about = |error: io::Error| within(path.display(), &error);
-        refuse_ext4(&file).map_err(about)?;
         let look = Look::at(path)?.filter(|look| look.tree.is_some() && look.root.is_some());
         let (source, manifest) = match look {
             Some(look) => {
@@ -169,16 +166,6 @@ impl Base {
         };
         let (image, names) = Reader::open(file, size, Limits::default()).and_then(Image::new).map_err(about)?;
         Ok(Self { image, names, source, manifest })
-    }
-}
-
-fn refuse_ext4(file: &File) -> io::Result<()> {
-    let mut magic = [0; 2];
-    let said = "it is an ext4 image, and only EROFS images are read: convert its source again with --inject";
-    match file.read_exact_at(&mut magic, EXT4_MAGIC_AT) {
-        Ok(()) if magic == EXT4_MAGIC => Err(io::Error::new(ErrorKind::Unsupported, said)),
-        // What is too small is no image of any kind, and is said to be none where it is read.
-        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -204,7 +191,7 @@ fn recipe(base: &Base, injections: &[Injection<Bytes>], form: Form) -> Recipe {
         source: base.source.clone(),
         format: form.name().to_owned(),
         layout_version: form.layout_version(),
-        options: BTreeMap::new(),
+        options: form.options().into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
         injected,
     }
 }
@@ -220,7 +207,7 @@ struct New<'a> {
 impl New<'_> {
     /// Its size and its hash tree.
     fn write(&self, plan: Plan, file: File) -> Result<(u64, Built)> {
-        let (seed, epoch) = (self.seed, self.image.reader.epoch());
+        let (seed, epoch) = (self.seed, self.image.reader.epoch()?);
         match self.form {
             Form::Erofs(equal) => {
                 let done = self.all(plan, erofs::Writer::new(file, erofs::Options { seed, epoch, equal })?)?;

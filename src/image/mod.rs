@@ -11,4 +11,5 @@ pub mod identity;
 pub mod limits;
 pub mod manifest;
 pub mod publish;
+pub mod read;
 pub mod tree;

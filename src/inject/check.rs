@@ -5,7 +5,7 @@
 use super::elf::{Elf, Machine};
 use super::resolve::Root;
 use super::wish::{Bytes, What};
-use crate::image::erofs::read;
+use crate::image::read;
 use crate::image::tree::Entry;
 use crate::layer::fault::shown;
 use crate::layer::path::LayerPath;

@@ -5,7 +5,7 @@
 use super::check;
 use super::resolve::{Root, Way};
 use super::wish::{Bytes, Given, Image, Injection, Purpose, Replacing, What};
-use crate::image::erofs::read;
+use crate::image::read;
 use crate::image::tree::{Directory, Entry, InodeId, Meta, Mode, Special};
 use crate::layer::fault::{bad, shown};
 use crate::verity::tree::ReadAt;

@@ -5,6 +5,7 @@
 mod check;
 mod decide;
 mod elf;
+mod form;
 mod resolve;
 pub mod spec;
 mod wish;
@@ -12,6 +13,7 @@ mod write;
 
 pub use decide::{Plan, Step, Verdict, decide};
 pub use elf::{Elf, Machine};
+pub use form::Wanted;
 pub use spec::{Arguments, Spec};
 pub use wish::{AGENT, Bytes, Given, Image, Injection, Purpose, Replacing, What};
 pub use write::{recorded, write};

@@ -2,7 +2,7 @@
 //! It decides nothing: `decide` holds the one against the other.
 //! The words are those of docs/inject.md.
 
-use crate::image::erofs::read::{self, Reader, Tree};
+use crate::image::read::{self, Reader, Tree};
 use crate::image::tree::{Content, Directory, InodeId, Meta, Mode, Piece};
 use crate::layer::path::LayerPath;
 use crate::verity::tree::ReadAt;
