@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+pub mod alone;
 pub mod app;
 pub mod cli;
 pub mod config;
@@ -29,6 +30,7 @@ pub mod problem;
 pub mod root_hash;
 pub mod signature;
 pub mod size;
+pub mod store;
 pub mod sysexits;
 pub mod unit;
 pub mod verity;

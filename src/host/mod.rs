@@ -3,6 +3,7 @@
 //! Rules come from the man pages and kernel documents named in each file.
 #![allow(clippy::disallowed_methods, reason = "this is the part that may")]
 
+pub mod alone;
 pub mod attach;
 pub mod below_root;
 pub mod boot;
@@ -46,6 +47,7 @@ pub mod progress;
 pub mod publish;
 pub mod signature;
 pub mod source;
+pub mod store;
 pub mod stores;
 pub mod systemctl;
 pub mod terminal;
