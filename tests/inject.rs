@@ -471,6 +471,60 @@ fn an_ext4_image_stays_one_with_its_size_its_journal_and_all_that_was_in_it() {
 }
 
 #[test]
+fn a_layer_is_small_and_laid_over_its_base_it_is_the_whole() {
+    let case = Case::new();
+    let (agent, layer) = (case.file("agent", program(X86_64, None, &[])), case.shown("layer"));
+    let ended = case.inject_well("base.raw", &["--agent", &agent, "--layer", "--output", &layer]);
+    assert_eq!(ended.said, "put agent at /sbin/vm-agent (which is /usr/sbin/vm-agent)\n");
+    verify(&case, "layer");
+    assert!(std::fs::metadata(case.path("layer.raw")).expect("stat").len() <= 16 << 10);
+    let again = case.inject_well("base.raw", &["--agent", &agent, "--layer", "--output", &layer]);
+    assert!(again.complained.contains("there already, made from the same"), "{}", again.complained);
+    let own = case.inject("base.raw", &["--agent", &agent, "--layer", "--output", &case.shown("base")]);
+    assert_eq!(own.code, Some(64), "{}", own.complained);
+    case.inject_well("base.raw", &["--agent", &agent, "--output", &case.shown("whole")]);
+    let nothing = case.inject_well("whole.raw", &["--agent", &agent, "--layer", "--output", &case.shown("none")]);
+    assert!(nothing.complained.contains("has everything already") && !case.path("none.raw").exists());
+    if !may_mount() {
+        return;
+    }
+    let (base, upper) =
+        (Mounted::new("erofs", &case.path("base.raw"), "ro"), Mounted::new("erofs", &case.path("layer.raw"), "ro"));
+    let over = tempfile::tempdir().expect("temporary directory");
+    let options = format!("ro,lowerdir={}:{}", upper.path().display(), base.path().display());
+    run("mount", &["-t", "overlay", "-o", &options, "overlay", over.path().to_str().expect("text")].map(OsStr::new));
+    let tree = |path: &Path| {
+        let words = ["-c", "find . -printf '%P %y %m %U %G %l\\n' | LC_ALL=C sort"].map(OsStr::new);
+        let found = Command::new("sh").args(words).current_dir(path).output().expect("started");
+        String::from_utf8(found.stdout).expect("text")
+    };
+    let whole = Mounted::new("erofs", &case.path("whole.raw"), "ro");
+    let (laid, wanted) = (tree(over.path()), tree(whole.path()));
+    run("umount", &[over.path().as_os_str()]);
+    assert_eq!(laid, wanted);
+}
+
+#[test]
+fn a_root_that_a_machine_starts_from_has_an_init_that_can_run() {
+    let case = Case::new();
+    let (agent, out) = (case.file("agent", program(X86_64, None, &[])), case.shown("out"));
+    let ended = case.inject_well("base.raw", &["--agent", &agent, "--bootable", "--output", &out]);
+    assert_eq!(
+        ended.said,
+        "put agent at /sbin/vm-agent (which is /usr/sbin/vm-agent)\nput an empty file at /etc/machine-id\n\
+         put an empty file at /etc/resolv.conf\nput a link to vm-agent at /sbin/init (which is /usr/sbin/init)\n"
+    );
+    let again = case.inject_well("out.raw", &["--agent", &agent, "--bootable", "--output", &out]);
+    assert!(again.complained.contains("has everything already"), "{}", again.complained);
+    let none = case.inject("base.raw", &["--bootable", "--output", &case.shown("none")]);
+    assert_eq!(none.code, Some(65));
+    assert!(none.complained.contains("no virtual machine could start from it"), "{}", none.complained);
+    let manifest = case.file("m.toml", format!("[[inject.file]]\nsource = {agent:?}\ntarget = \"/sbin/init\"\n"));
+    let plain = case.inject("base.raw", &["--bootable", "--manifest", &manifest, "--output", &case.shown("none")]);
+    assert_eq!(plain.complained, "veneer-inject: /sbin/init cannot run in this image: it is not executable\n");
+}
+
+#[test]
 fn an_image_that_is_not_what_its_root_hash_says_is_refused() {
     let case = Case::new();
     let (agent, out) = (case.file("agent", "#!/bin/sh\n"), case.shown("out"));

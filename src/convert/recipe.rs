@@ -6,7 +6,7 @@ use super::spec::Spec;
 use crate::image::identity::Seed;
 use crate::image::manifest::{Injected, Recipe};
 use crate::layer::digest::Digest;
-use crate::merge::{Existing, MountPoints};
+use crate::merge::{Boot, Existing, MountPoints};
 use std::collections::BTreeMap;
 
 /// What a source is called in a manifest.
@@ -36,6 +36,9 @@ pub fn recipe(spec: &Spec, source: &Named, injected: Vec<Injected>) -> Recipe {
     }
     if spec.existing == Existing::Replaced && !injected.is_empty() {
         say("replace", "yes".into());
+    }
+    if spec.boot == Boot::Made {
+        say("bootable", "yes".into());
     }
     spec.form.options().into_iter().for_each(|(key, value)| drop(say(key, value)));
     Recipe {
@@ -79,6 +82,7 @@ mod tests {
             plain,
             "oci:/a --output x --deduplicate",
             "oci:/a --output x --no-mount-points",
+            "oci:/a --output x --bootable",
             "oci:/a --output x --format ext4",
             "oci:/a --output x --format ext4 --size 1G",
             "oci:/a --output x --format ext4 --size 1G --journal none",

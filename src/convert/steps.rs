@@ -2,7 +2,7 @@
 //! It does nothing itself; the layers are those that the opened source has.
 
 use super::spec::{Doing, Spec};
-use crate::merge::{Existing, MountPoints};
+use crate::merge::{Boot, Existing, MountPoints};
 use std::fmt;
 
 /// One step.
@@ -19,6 +19,8 @@ pub enum Step {
         /// Whether it may take another's place.
         existing: Existing,
     },
+    /// What a virtual machine needs to start is made.
+    Boot,
     /// Mount points that are missing are added.
     MountPoints,
     /// The image is written with its hash tree.
@@ -40,13 +42,14 @@ pub fn steps(spec: &Spec, layers: &[String]) -> Vec<Step> {
         existing: spec.existing,
     });
     let points = (spec.mount_points == MountPoints::Added).then_some(Step::MountPoints);
+    let boot = (spec.boot == Boot::Made).then_some(Step::Boot);
     let write = match &spec.doing {
         Doing::Checking | Doing::Showing(None) => None,
         Doing::Writing(name) | Doing::Showing(Some(name)) => {
             Some(Step::Write { name: name.to_string(), format: spec.form.name() })
         }
     };
-    inject.chain(layers.iter().cloned().map(Step::Read)).chain(points).chain(write).collect()
+    inject.chain(layers.iter().cloned().map(Step::Read)).chain(boot).chain(points).chain(write).collect()
 }
 
 impl fmt::Display for Step {
@@ -58,6 +61,7 @@ impl fmt::Display for Step {
                 write!(f, "put {source} at {target}, in the place of what is there")
             }
             Self::Keep(name) => write!(f, "keep {name}.raw, which was made from the same"),
+            Self::Boot => f.write_str("make sure of an init, and empty /etc/machine-id and /etc/resolv.conf"),
             Self::MountPoints => f.write_str("add the mount points that are missing"),
             Self::Write { name, format } => {
                 write!(f, "write {name}.raw ({format}), {name}.verity, {name}.roothash and {name}.manifest.json")

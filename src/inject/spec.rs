@@ -3,9 +3,11 @@
 //! The options are those of docs/inject.md; units name them, so they stay.
 
 use super::form::Wanted;
+use super::layer::Extent;
 use super::wish::Replacing;
 use crate::convert::Output;
 use crate::image::ext4::{self, Journal};
+use crate::merge::Boot;
 use crate::size::Size;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR/NAME", value_parser = Output::parse, required_unless_present = "dry_run")]
     output: Option<Output>,
     /// A program to put at /sbin/vm-agent, with mode 0755 and owned by root
-    #[arg(long, value_name = "FILE", required_unless_present = "manifest")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["manifest", "bootable"])]
     agent: Option<PathBuf>,
     /// A file in TOML with an [inject] section: what else to put in
     #[arg(long, value_name = "FILE")]
@@ -40,6 +42,12 @@ pub struct Arguments {
     /// Whether an ext4 file system has a journal
     #[arg(long, value_enum)]
     journal: Option<WithJournal>,
+    /// Write what is put in by itself, as a small image to be laid over this one, which stays as it is
+    #[arg(long, conflicts_with_all = ["format", "size", "journal"])]
+    layer: bool,
+    /// Make it a root that a virtual machine can start from: an init, an empty machine-id and resolv.conf
+    #[arg(long)]
+    bootable: bool,
 }
 
 /// The file system of an image.
@@ -84,6 +92,10 @@ pub struct Spec {
     pub replacing: Replacing,
     /// As what file system.
     pub wanted: Wanted,
+    /// How much of it.
+    pub extent: Extent,
+    /// Whether a virtual machine is to start from it.
+    pub boot: Boot,
 }
 
 impl From<Arguments> for Spec {
@@ -97,7 +109,9 @@ impl From<Arguments> for Spec {
             agent: typed.agent,
             manifest: typed.manifest,
             replacing: if typed.replace { Replacing::Allowed } else { Replacing::Refused },
-            wanted: wanted(typed.format, typed.size, typed.journal),
+            extent: if typed.layer { Extent::Layer } else { Extent::Whole },
+            boot: if typed.bootable { Boot::Made } else { Boot::Left },
+            wanted: if typed.layer { Wanted::Erofs } else { wanted(typed.format, typed.size, typed.journal) },
         }
     }
 }
@@ -146,6 +160,7 @@ mod tests {
             "a.raw --output b",
             "a.raw --agent x --output b.raw",
             "a.raw --agent x --output b/",
+            "a.raw --agent x --output b --layer --size 1G",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

@@ -55,6 +55,8 @@ pub struct Injection<F> {
 pub enum Purpose {
     /// To be run: it is checked that it can.
     Agent,
+    /// To let a virtual machine start: it takes the place of what is there.
+    Boot,
     /// Whatever it may be.
     Other,
 }

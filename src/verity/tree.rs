@@ -23,6 +23,12 @@ impl ReadAt for [u8] {
     }
 }
 
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self[..].read_at(buffer, offset)
+    }
+}
+
 /// What is wrong with a tree or its data.
 #[derive(Debug)]
 pub enum TreeFault {

@@ -1,6 +1,7 @@
 //! `veneer-convert` as it is run: one image in all its forms, the result mounted, and what is left when it goes wrong.
 #![allow(clippy::expect_used, clippy::panic, unreachable_pub, dead_code, reason = "a test, not a library")]
 
+mod boot;
 #[path = "../layers/builder.rs"]
 mod builder;
 #[path = "../layers/forms.rs"]

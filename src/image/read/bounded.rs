@@ -5,8 +5,8 @@
 use crate::layer::fault::bad;
 use crate::layer::limits::Limits;
 use crate::verity::tree::ReadAt;
-use std::cell::Cell;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that end somewhere.
 #[derive(Debug)]
@@ -17,12 +17,12 @@ pub(in crate::image) struct Bounded<D> {
     /// What else is bounded.
     pub(in crate::image) limits: Limits,
     /// Bytes of files and attributes so far.
-    spent: Cell<u64>,
+    spent: AtomicU64,
 }
 
 impl<D: ReadAt> Bounded<D> {
     pub(in crate::image) fn new(data: D, size: u64, limits: Limits) -> Self {
-        Self { data, size, limits, spent: Cell::new(0) }
+        Self { data, size, limits, spent: AtomicU64::new(0) }
     }
 
     /// Checks that some bytes lie in the image.
@@ -38,8 +38,7 @@ impl<D: ReadAt> Bounded<D> {
 
     /// Counts bytes that were read: many files can say that they have the same.
     pub(in crate::image) fn spend(&self, bytes: u64) -> io::Result<()> {
-        let spent = self.spent.get().saturating_add(bytes);
-        self.spent.set(spent);
+        let spent = self.spent.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         match spent > self.limits.total_size {
             true => Err(bad(format!("there are more than {} bytes in it", self.limits.total_size))),
             false => Ok(()),

@@ -154,9 +154,19 @@ impl<D: ReadAt> Reader<D> {
 
     /// A file's bytes; those of a file of another image are none.
     pub fn content(&self, body: Body) -> FileContent<'_, D> {
+        self.content_from(body, 0)
+    }
+
+    /// A file's bytes at any place, as of a file of its own.
+    pub fn file(&self, body: Body) -> InsideFile<'_, D> {
+        InsideFile { image: self, body }
+    }
+
+    /// A file's bytes from the beginning of one of its blocks on.
+    fn content_from(&self, body: Body, at: u64) -> FileContent<'_, D> {
         FileContent(match (&self.0, body.0) {
-            (Layout::Erofs(image), Place::Erofs(body)) => Open::Erofs(image.content(body)),
-            (Layout::Ext4(image), Place::Ext4(body)) => Open::Ext4(image.content(body)),
+            (Layout::Erofs(image), Place::Erofs(body)) => Open::Erofs(image.content_from(body, at)),
+            (Layout::Ext4(image), Place::Ext4(body)) => Open::Ext4(image.content_from(body, at)),
             _ => Open::Foreign,
         })
     }
@@ -188,6 +198,41 @@ impl<D: ReadAt> Content for FileContent<'_, D> {
             Open::Ext4(content) => content.next_piece(),
             Open::Foreign => Err(bad("the file is one of another image")),
         }
+    }
+}
+
+/// A file in an image, read at any place.
+#[derive(Debug)]
+pub struct InsideFile<'a, D> {
+    image: &'a Reader<D>,
+    body: Body,
+}
+
+/// The largest block of any layout.
+const BLOCK_MAX: u64 = 64 << 10;
+
+impl<D: ReadAt> ReadAt for InsideFile<'_, D> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut at = offset / BLOCK_MAX * BLOCK_MAX;
+        let mut content = self.image.content_from(self.body, at);
+        let end = offset.saturating_add(buffer.len() as u64);
+        while at < end {
+            let piece = content.next_piece()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let length = match piece {
+                Piece::Data(bytes) => bytes.len() as u64,
+                Piece::Hole(length) => length,
+            };
+            let (from, to) = (at.max(offset), at.saturating_add(length).min(end));
+            if from < to {
+                let into = &mut buffer[(from - offset) as usize..(to - offset) as usize];
+                match piece {
+                    Piece::Data(bytes) => into.copy_from_slice(&bytes[(from - at) as usize..(to - at) as usize]),
+                    Piece::Hole(_) => into.fill(0),
+                }
+            }
+            at = at.saturating_add(length);
+        }
+        Ok(())
     }
 }
 

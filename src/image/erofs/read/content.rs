@@ -16,7 +16,7 @@ const BUFFER: u64 = 256 << 10;
 /// Entries of a table of chunks that are read at once.
 const ENTRIES: u64 = 1024;
 
-/// A file that is read from its beginning.
+/// A file that is read from some place on.
 #[derive(Debug)]
 pub(in crate::image) struct FileContent<'a, D> {
     image: &'a Reader<D>,
@@ -35,8 +35,8 @@ struct Run {
 }
 
 impl<'a, D: ReadAt> FileContent<'a, D> {
-    pub(super) fn new(image: &'a Reader<D>, body: Body) -> Self {
-        Self { image, body, at: 0, buffer: Vec::new(), table: Vec::new(), table_from: 0 }
+    pub(super) fn new(image: &'a Reader<D>, body: Body, at: u64) -> Self {
+        Self { image, body, at, buffer: Vec::new(), table: Vec::new(), table_from: 0 }
     }
 
     fn run(&mut self) -> io::Result<Run> {

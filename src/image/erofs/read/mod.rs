@@ -40,7 +40,11 @@ impl<D: ReadAt> Reader<D> {
     }
 
     pub(in crate::image) fn content(&self, body: Body) -> FileContent<'_, D> {
-        FileContent::new(self, body)
+        self.content_from(body, 0)
+    }
+
+    pub(in crate::image) fn content_from(&self, body: Body, at: u64) -> FileContent<'_, D> {
+        FileContent::new(self, body, at)
     }
 }
 

@@ -12,7 +12,7 @@ use std::io;
 /// Bytes that are read at once: whole blocks of every size.
 const BUFFER: u64 = 256 << 10;
 
-/// A file that is read from its beginning.
+/// A file that is read from the beginning of one of its blocks on.
 #[derive(Debug)]
 pub(in crate::image) struct FileContent<'a, D> {
     image: &'a Reader<D>,
@@ -25,9 +25,9 @@ pub(in crate::image) struct FileContent<'a, D> {
 }
 
 impl<'a, D: ReadAt> FileContent<'a, D> {
-    pub(super) fn new(image: &'a Reader<D>, body: Body) -> Self {
+    pub(super) fn new(image: &'a Reader<D>, body: Body, at: u64) -> Self {
         let run = Run { place: None, blocks: 0 };
-        Self { image, body, at: 0, buffer: Vec::new(), nodes: Nodes::default(), run }
+        Self { image, body, at, buffer: Vec::new(), nodes: Nodes::default(), run }
     }
 
     /// The blocks at the place that is reached.
