@@ -23,6 +23,19 @@ impl Form {
         }
     }
 
+    /// What else decides the bytes, as a recipe has it.
+    pub fn options(self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Erofs(EqualFiles::Apart) => Vec::new(),
+            Self::Erofs(EqualFiles::Shared) => vec![("deduplicate", "yes".into())],
+            Self::Ext4(size, journal) => {
+                let size = if let Size::Bytes(bytes) = size { bytes.to_string() } else { "exact".into() };
+                let journal = if journal == Journal::None { "none" } else { "by-size" };
+                vec![("size", size), ("journal", journal.into())]
+            }
+        }
+    }
+
     /// The version of the layout that is written.
     pub fn layout_version(self) -> u32 {
         match self {

@@ -2,13 +2,11 @@
 //! It reads nothing: the digests come from whoever opened the source and the files to inject.
 //! Rules: docs/convert.md, "The cache". What only bounds the work (limits, threads) is no part of it.
 
-use super::form::Form;
 use super::spec::Spec;
-use crate::image::ext4::{Journal, Size};
 use crate::image::identity::Seed;
 use crate::image::manifest::{Injected, Recipe};
 use crate::layer::digest::Digest;
-use crate::merge::{Existing, MountPoints};
+use crate::merge::{Boot, Existing, MountPoints};
 use std::collections::BTreeMap;
 
 /// What a source is called in a manifest.
@@ -43,14 +41,10 @@ pub fn recipe(spec: &Spec, source: &Named, injected: Vec<Injected>, mkfs: Option
         say("compress", compression.to_string());
         say("mkfs.erofs", version.to_owned());
     }
-    match spec.form {
-        Form::Erofs(equal) if equal == Default::default() => {}
-        Form::Erofs(_) => drop(say("deduplicate", "yes".into())),
-        Form::Ext4(size, journal) => {
-            say("size", if let Size::Bytes(bytes) = size { bytes.to_string() } else { "exact".into() });
-            say("journal", if journal == Journal::None { "none".into() } else { "by-size".into() });
-        }
+    if spec.boot == Boot::Made {
+        say("bootable", "yes".into());
     }
+    spec.form.options().into_iter().for_each(|(key, value)| drop(say(key, value)));
     Recipe {
         source: source.text().to_owned(),
         format: spec.form.name().to_owned(),
@@ -94,6 +88,7 @@ mod tests {
             "oci:/a --output x --no-mount-points",
             "oci:/a --output x --compress lz4",
             "oci:/a --output x --compress zstd,3",
+            "oci:/a --output x --bootable",
             "oci:/a --output x --format ext4",
             "oci:/a --output x --format ext4 --size 1G",
             "oci:/a --output x --format ext4 --size 1G --journal none",

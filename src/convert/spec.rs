@@ -12,7 +12,7 @@ use crate::image::tree::{Meta, Mode};
 use crate::layer::limits::Limits;
 use crate::layer::path::LayerPath;
 use crate::layer::pipeline::Threads;
-use crate::merge::{Existing, MountPoints};
+use crate::merge::{Boot, Existing, MountPoints};
 use crate::oci::document::Platform;
 use crate::oci::source::Source;
 use crate::size::Size;
@@ -80,6 +80,9 @@ pub struct Arguments {
     /// Let what is injected take the place of what is there
     #[arg(long)]
     replace: bool,
+    /// Make it a root that a virtual machine can start from: an init, an empty machine-id and resolv.conf
+    #[arg(long)]
+    bootable: bool,
     /// Do all the work in one thread; the image is the same
     #[arg(long)]
     one_thread: bool,
@@ -175,6 +178,8 @@ pub struct Spec {
     pub inject: Vec<FileToInject>,
     /// Whether that may take the place of what is there.
     pub existing: Existing,
+    /// Whether a virtual machine is to start from it.
+    pub boot: Boot,
     /// How the work is spread.
     pub threads: Threads,
 }
@@ -229,6 +234,7 @@ impl TryFrom<Arguments> for Spec {
             limits,
             mount_points: if typed.no_mount_points { MountPoints::Left } else { MountPoints::Added },
             inject: typed.inject,
+            boot: if typed.bootable { Boot::Made } else { Boot::Left },
             existing: if typed.replace { Existing::Replaced } else { Existing::Refused },
             threads: if typed.one_thread { Threads::One } else { Threads::More },
         })

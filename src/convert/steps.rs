@@ -2,7 +2,7 @@
 //! It does nothing itself; the layers are those that the opened source has.
 
 use super::spec::{Beside, Doing, Spec};
-use crate::merge::{Existing, MountPoints};
+use crate::merge::{Boot, Existing, MountPoints};
 use std::fmt;
 
 /// One step.
@@ -19,6 +19,8 @@ pub enum Step {
         /// Whether it may take another's place.
         existing: Existing,
     },
+    /// What a virtual machine needs to start is made.
+    Boot,
     /// Mount points that are missing are added.
     MountPoints,
     /// The image is written with its hash tree.
@@ -46,6 +48,7 @@ pub fn steps(spec: &Spec, layers: &[String]) -> Vec<Step> {
         existing: spec.existing,
     });
     let points = (spec.mount_points == MountPoints::Added).then_some(Step::MountPoints);
+    let boot = (spec.boot == Boot::Made).then_some(Step::Boot);
     let write = match &spec.doing {
         Doing::Checking | Doing::Showing(None) => None,
         Doing::Writing(name) | Doing::Showing(Some(name)) => {
@@ -53,7 +56,7 @@ pub fn steps(spec: &Spec, layers: &[String]) -> Vec<Step> {
         }
     };
     let compress = spec.compression.as_ref().filter(|_| write.is_some()).map(|how| Step::Compress(how.to_string()));
-    let before = inject.chain(layers.iter().cloned().map(Step::Read)).chain(points);
+    let before = inject.chain(layers.iter().cloned().map(Step::Read)).chain(boot).chain(points);
     before.chain(compress).chain(write).chain(besides(&spec.beside)).collect()
 }
 
@@ -75,6 +78,7 @@ impl fmt::Display for Step {
             Self::Compress(how) => write!(f, "compress it with mkfs.erofs, {how}"),
             Self::Sign(key) => write!(f, "sign its root hash with {key}"),
             Self::Disk(disk) => write!(f, "write the disk image {disk}"),
+            Self::Boot => f.write_str("make sure of an init, and empty /etc/machine-id and /etc/resolv.conf"),
             Self::MountPoints => f.write_str("add the mount points that are missing"),
             Self::Write { name, format } => {
                 write!(f, "write {name}.raw ({format}), {name}.verity, {name}.roothash and {name}.manifest.json")

@@ -17,11 +17,14 @@ use crate::convert::{Beside, Form, Output, Spec};
 use crate::image::identity::{Purpose, Seed};
 use crate::image::manifest::{Manifest, Recipe, Sizes};
 use crate::image::publish::Part;
+use crate::image::read::Reader;
 use crate::image::{erofs, ext4};
+use crate::inject::{AGENT, Image, boot};
 use crate::layer::fault::bad;
+use crate::layer::limits::Limits;
 use crate::layer::pipeline::Threads;
 use crate::live::FileIdentity;
-use crate::merge::{Injections, Summary};
+use crate::merge::{Boot, Injections, Summary};
 use crate::oci::source::Source;
 use crate::root_hash::RootHash;
 use crate::verity::build::{BLOCK, Built, Leaves};
@@ -102,6 +105,7 @@ impl<'a> Conversion<'a> {
             None => self.write(unpublished.image()?)?,
         };
         self.check_tar()?;
+        self.check_programs(&unpublished, size)?;
         let manifest = Manifest {
             recipe: self.recipe.clone(),
             layers: self.layers(),
@@ -121,6 +125,21 @@ impl<'a> Conversion<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What is to run in the image can: looked at in what was written.
+    fn check_programs(&self, unpublished: &Unpublished<'_>, size: u64) -> Result<()> {
+        let has_agent = self.spec.inject.iter().any(|file| file.target.as_bytes() == AGENT);
+        if self.spec.boot == Boot::Left && !has_agent {
+            return Ok(());
+        }
+        let limits = Limits { total_size: u64::MAX, ..self.spec.limits };
+        let (image, names) = Reader::open(unpublished.image()?, size, limits).and_then(Image::new)?;
+        let faults = match self.spec.boot {
+            Boot::Made => boot::faults(&image, names),
+            Boot::Left => boot::agent_faults(&image, names),
+        }?;
+        if faults.is_empty() { Ok(()) } else { Err(bad(faults.join("; ")).into()) }
     }
 
     fn layers(&self) -> Vec<String> {

@@ -29,6 +29,7 @@ pub fn run<W: TreeWriter>(
         layers: opened.layers.iter().map(|layer| &**layer).collect(),
         injected,
         mount_points: spec.mount_points,
+        boot: spec.boot,
         limits: spec.limits,
     };
     let mut progress = Progress::begin(format!("converting {}", spec.source), opened.bytes, opened.meter.clone());

@@ -11,16 +11,20 @@ use super::stores::open_regular;
 use crate::config::load_injections;
 use crate::convert::recipe::seed;
 use crate::convert::{Form, Output};
-use crate::image::erofs::read::Reader;
 use crate::image::identity::{Purpose, Seed};
 use crate::image::manifest::{Injected, Manifest, Recipe, Sizes};
+use crate::image::read::Reader;
 use crate::image::tree::{Directory, TreeWriter};
 use crate::image::{erofs, ext4};
+use crate::inject::boot;
 use crate::inject::spec::Doing;
-use crate::inject::{Bytes, Image, Injection, Plan, Spec, decide, recorded, write};
+use crate::inject::{Bytes, Extent, Image, Injection, Plan, Spec, decide, recorded, write};
 use crate::layer::fault::within;
 use crate::layer::limits::Limits;
+use crate::merge::Boot;
 use crate::problem::Problem;
+use crate::sysexits::Exit;
+use crate::verity::Fault;
 use crate::verity::build::{BLOCK, Built, Leaves};
 use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
@@ -34,9 +38,6 @@ use std::path::{Path, PathBuf};
 const TOOL: &str = concat!("veneer-inject ", env!("CARGO_PKG_VERSION"));
 /// What the seeds of this version begin with; another rule gets another word.
 const SEED: &str = "veneer inject 1\n";
-/// Where ext4 says what it is: `s_magic` of its superblock.
-const EXT4_MAGIC_AT: u64 = 1024 + 56;
-const EXT4_MAGIC: [u8; 2] = [0x53, 0xef];
 /// Bytes read at once for a digest.
 const BUFFER: usize = 256 << 10;
 
@@ -81,14 +82,18 @@ pub fn run(spec: &Spec, interruption: &Interruption, waiting: impl FnOnce()) -> 
     let output = match &spec.doing {
         Doing::Writing(output) => output,
         Doing::Showing => {
-            let Base { image, names, .. } = Base::open(&spec.image)?;
-            return Ok(Outcome::Shown(decide(&image, names, &injections, spec.replacing)?));
+            let base = Base::open(&spec.image)?;
+            let injections = base.with_boot(spec, injections)?;
+            return Ok(Outcome::Shown(decide(&base.image, base.names, &injections, spec.replacing)?));
         }
     };
     let locked = Place::open(&output.directory, output.name.clone())?.lock(waiting)?;
     *interruption.hold() = State::Begun(locked.traces()?);
     // Opened under the lock: it may be the output itself.
-    let outcome = Base::open(&spec.image).and_then(|base| make(spec, base, &injections, output, &locked, interruption));
+    let outcome = Base::open(&spec.image).and_then(|base| {
+        let injections = base.with_boot(spec, injections)?;
+        make(spec, base, &injections, output, &locked, interruption)
+    });
     let mut held = interruption.hold();
     drop(locked);
     // From here on the lock may be another's.
@@ -104,19 +109,30 @@ fn make(
     locked: &Locked,
     interruption: &Interruption,
 ) -> Result<Outcome> {
-    let recipe = recipe(&base, injections, spec.form);
+    let kind = base.image.reader.kind();
+    let form = spec.wanted.form(kind, injections);
+    let recipe = recipe(&base, injections, form, spec.extent);
     if let Some(manifest) = locked.place().published(&recipe)? {
         return Ok(Outcome::Kept(manifest));
     }
-    let plan = decide(&base.image, base.names, injections, spec.replacing)?;
+    let is_same = is_same_file(&spec.image, output)?;
+    if is_same && spec.extent == Extent::Layer {
+        let sentence = format!("{output} is the image that the layer is for: give it another name");
+        return Err(Fault { exit: Exit::Usage, sentence }.into());
+    }
+    let old = (spec.extent == Extent::Layer).then(|| base.names.clone());
+    let mut plan = decide(&base.image, base.names, injections, spec.replacing)?;
     if !plan.refusals().is_empty() {
         return Ok(Outcome::Refused(plan));
     }
-    if plan.is_nothing() && is_same_file(&spec.image, output)? {
+    if plan.is_nothing() && (old.is_some() || (is_same && kind.name() == form.name())) {
         return Ok(Outcome::Nothing(plan));
     }
+    if let Some(old) = old {
+        plan = plan.only_new(&old);
+    }
     let unpublished = locked.begin()?;
-    let new = New { image: &base.image, injections, form: spec.form, seed: seed(seed_of(&recipe.source), &recipe) };
+    let new = New { image: &base.image, injections, form, seed: seed(seed_of(&recipe.source), &recipe) };
     let (size, tree) = new.write(plan.clone(), unpublished.image()?)?;
     let manifest = Manifest {
         recipe,
@@ -154,7 +170,6 @@ impl Base {
     fn open(path: &Path) -> Result<Self> {
         let (mut file, mut size) = open_regular(path)?;
         let about = |error: io::Error| within(path.display(), &error);
-        refuse_ext4(&file).map_err(about)?;
         let look = Look::at(path)?.filter(|look| look.tree.is_some() && look.root.is_some());
         let (source, manifest) = match look {
             Some(look) => {
@@ -170,15 +185,14 @@ impl Base {
         let (image, names) = Reader::open(file, size, Limits::default()).and_then(Image::new).map_err(about)?;
         Ok(Self { image, names, source, manifest })
     }
-}
 
-fn refuse_ext4(file: &File) -> io::Result<()> {
-    let mut magic = [0; 2];
-    let said = "it is an ext4 image, and only EROFS images are read: convert its source again with --inject";
-    match file.read_exact_at(&mut magic, EXT4_MAGIC_AT) {
-        Ok(()) if magic == EXT4_MAGIC => Err(io::Error::new(ErrorKind::Unsupported, said)),
-        // What is too small is no image of any kind, and is said to be none where it is read.
-        Ok(()) | Err(_) => Ok(()),
+    /// What is put in, with what a virtual machine needs to start, if one is to.
+    fn with_boot(&self, spec: &Spec, mut injections: Vec<Injection<Bytes>>) -> Result<Vec<Injection<Bytes>>> {
+        if spec.boot == Boot::Made {
+            let more = boot::wanted(&self.image, &self.names, &injections);
+            injections.extend(more.map_err(|error| within(spec.image.display(), &error))?);
+        }
+        Ok(injections)
     }
 }
 
@@ -194,9 +208,15 @@ fn digest(file: &File, size: u64) -> io::Result<String> {
 }
 
 /// What decides the new image's bytes.
-fn recipe(base: &Base, injections: &[Injection<Bytes>], form: Form) -> Recipe {
+fn recipe(base: &Base, injections: &[Injection<Bytes>], form: Form, extent: Extent) -> Recipe {
     let new = recorded(injections);
-    let before = base.manifest.iter().flat_map(|manifest| &manifest.recipe.injected);
+    let mut options: BTreeMap<_, _> = form.options().into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    // A layer has nothing of what was put in before.
+    let before =
+        base.manifest.iter().filter(|_| extent == Extent::Whole).flat_map(|manifest| &manifest.recipe.injected);
+    if extent == Extent::Layer {
+        options.insert("layer".into(), "yes".into());
+    }
     let mut injected: Vec<Injected> =
         before.filter(|old| new.iter().all(|new| new.target != old.target)).cloned().collect();
     injected.extend(new);
@@ -204,7 +224,7 @@ fn recipe(base: &Base, injections: &[Injection<Bytes>], form: Form) -> Recipe {
         source: base.source.clone(),
         format: form.name().to_owned(),
         layout_version: form.layout_version(),
-        options: BTreeMap::new(),
+        options,
         injected,
     }
 }
@@ -220,7 +240,7 @@ struct New<'a> {
 impl New<'_> {
     /// Its size and its hash tree.
     fn write(&self, plan: Plan, file: File) -> Result<(u64, Built)> {
-        let (seed, epoch) = (self.seed, self.image.reader.epoch());
+        let (seed, epoch) = (self.seed, self.image.reader.epoch()?);
         match self.form {
             Form::Erofs(equal) => {
                 let done = self.all(plan, erofs::Writer::new(file, erofs::Options { seed, epoch, equal })?)?;

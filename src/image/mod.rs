@@ -12,6 +12,7 @@ pub mod limits;
 pub mod manifest;
 pub mod partition;
 pub mod publish;
+pub mod read;
 pub mod signature_partition;
 pub mod tar;
 pub mod tree;

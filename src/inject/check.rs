@@ -5,7 +5,7 @@
 use super::elf::{Elf, Machine};
 use super::resolve::Root;
 use super::wish::{Bytes, What};
-use crate::image::erofs::read;
+use crate::image::read;
 use crate::image::tree::Entry;
 use crate::layer::fault::shown;
 use crate::layer::path::LayerPath;
@@ -31,25 +31,46 @@ enum Found {
     Executable(Vec<u8>),
 }
 
-/// What an agent that is put there lacks.
+/// What a program that is put there lacks.
 pub(super) fn missing<D: ReadAt>(root: &Root<'_, D>, target: &LayerPath, agent: &Bytes) -> io::Result<Vec<String>> {
-    let mut line = vec![0; agent.size.min(LINE_MAX) as usize];
-    agent.data.read_at(&mut line, 0)?;
-    if let Some(script) = line.strip_prefix(b"#!") {
-        return root.script(script.split(|byte| *byte == b'\n').next().unwrap_or_default());
-    }
-    let elf = match Elf::read(&*agent.data, agent.size) {
-        Ok(elf) => elf,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(vec![error.to_string()]),
-        Err(error) => return Err(error),
-    };
-    match elf {
-        Some(elf) => root.program(target, &elf),
-        None => Ok(vec!["it is neither an ELF program nor a script that begins with #!".into()]),
-    }
+    root.lacks(target, &*agent.data, agent.size)
 }
 
 impl<D: ReadAt> Root<'_, D> {
+    /// What the program lacks that a path leads to, in sentences; none if it can run, nothing if it is not there.
+    pub(super) fn faults(&self, path: &LayerPath) -> io::Result<Option<Vec<String>>> {
+        let executable = match self.find(path.as_bytes())? {
+            Found::Nothing => return Ok(None),
+            Found::Plain(_) => return Ok(Some(vec!["it is not executable".into()])),
+            Found::Executable(_) => self.leads_to(path.as_bytes())?,
+        };
+        let Some(id) = executable else { return Ok(None) };
+        if let Some(What::File(bytes)) = self.injection(id).map(|injection| &injection.what) {
+            return self.lacks(path, &*bytes.data, bytes.size).map(Some);
+        }
+        match self.image.inode(id)?.map(|inode| inode.what) {
+            Some(read::What::File(body)) => self.lacks(path, &self.image.reader.file(body), body.size()).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn lacks(&self, target: &LayerPath, data: &dyn ReadAt, size: u64) -> io::Result<Vec<String>> {
+        let mut line = vec![0; size.min(LINE_MAX) as usize];
+        data.read_at(&mut line, 0)?;
+        if let Some(script) = line.strip_prefix(b"#!") {
+            return self.script(script.split(|byte| *byte == b'\n').next().unwrap_or_default());
+        }
+        let elf = match Elf::read(data, size) {
+            Ok(elf) => elf,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(vec![error.to_string()]),
+            Err(error) => return Err(error),
+        };
+        match elf {
+            Some(elf) => self.program(target, &elf),
+            None => Ok(vec!["it is neither an ELF program nor a script that begins with #!".into()]),
+        }
+    }
+
     fn script(&self, line: &[u8]) -> io::Result<Vec<String>> {
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty());
         let Some(interpreter) = words.next() else { return Ok(vec!["its #! names no interpreter".into()]) };

@@ -5,7 +5,7 @@
 use super::check;
 use super::resolve::{Root, Way};
 use super::wish::{Bytes, Given, Image, Injection, Purpose, Replacing, What};
-use crate::image::erofs::read;
+use crate::image::read;
 use crate::image::tree::{Directory, Entry, InodeId, Meta, Mode, Special};
 use crate::layer::fault::{bad, shown};
 use crate::verity::tree::ReadAt;
@@ -88,6 +88,9 @@ pub fn decide<D: ReadAt>(
             missing.extend(lacks.into_iter().map(|why| format!("{} cannot run in this image: {why}", bytes.shown)));
         }
     }
+    if injections.iter().any(|injection| injection.purpose == Purpose::Boot) {
+        missing.extend(root.boot_faults()?);
+    }
     Ok(Plan { steps, missing, names: root.names })
 }
 
@@ -108,6 +111,9 @@ impl<D: ReadAt> Root<'_, D> {
         let there = if way.missing.is_empty() { self.directory(&way.there) } else { None };
         let verdict = match there.and_then(|directory| directory.entries.get(name)) {
             None => Verdict::Add,
+            Some(entry) if injection.purpose == Purpose::Boot => {
+                self.held_against(injection, entry, Replacing::Allowed)?
+            }
             Some(entry) => self.held_against(injection, entry, replacing)?,
         };
         if matches!(verdict, Verdict::Add | Verdict::Replace | Verdict::Change) {

@@ -3,7 +3,7 @@
 //! Rules: path_resolution(7) as seen from inside: `..` of the root is the root, an absolute link begins there.
 
 use super::wish::{Bytes, Image, Injection};
-use crate::image::erofs::read;
+use crate::image::read;
 use crate::image::tree::{Directory, Entry, InodeId, Special};
 use crate::layer::fault::{bad, shown};
 use crate::verity::tree::ReadAt;

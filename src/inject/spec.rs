@@ -2,10 +2,13 @@
 //! It opens nothing; whether the files are there shows when they are opened.
 //! The options are those of docs/inject.md; units name them, so they stay.
 
+use super::form::Wanted;
+use super::layer::Extent;
 use super::wish::Replacing;
-use crate::convert::{Form, Output};
-use crate::image::erofs::EqualFiles;
-use crate::image::ext4::{Journal, Size};
+use crate::convert::Output;
+use crate::image::ext4::{self, Journal};
+use crate::merge::Boot;
+use crate::size::Size;
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
@@ -13,13 +16,13 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "veneer-inject", version, arg_required_else_help = true)]
 pub struct Arguments {
-    /// The image: an EROFS image without compression
+    /// The image: ext4, or EROFS without compression
     image: PathBuf,
     /// What to write: DIR/NAME.raw, .verity, .roothash and .manifest.json; the image's own name is possible
     #[arg(long, value_name = "DIR/NAME", value_parser = Output::parse, required_unless_present = "dry_run")]
     output: Option<Output>,
     /// A program to put at /sbin/vm-agent, with mode 0755 and owned by root
-    #[arg(long, value_name = "FILE", required_unless_present = "manifest")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["manifest", "bootable"])]
     agent: Option<PathBuf>,
     /// A file in TOML with an [inject] section: what else to put in
     #[arg(long, value_name = "FILE")]
@@ -30,19 +33,39 @@ pub struct Arguments {
     /// Show the steps and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// The file system of the new image
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// The file system of the new image; the one it has if not given
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The size of an ext4 file system; the one it has, if what goes in finds room
+    #[arg(long, value_parser = Size::parse)]
+    size: Option<Size>,
+    /// Whether an ext4 file system has a journal
+    #[arg(long, value_enum)]
+    journal: Option<WithJournal>,
+    /// Write what is put in by itself, as a small image to be laid over this one, which stays as it is
+    #[arg(long, conflicts_with_all = ["format", "size", "journal"])]
+    layer: bool,
+    /// Make it a root that a virtual machine can start from: an init, an empty machine-id and resolv.conf
+    #[arg(long)]
+    bootable: bool,
 }
 
 /// The file system of an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Read-only, small, quick to write
-    #[default]
     Erofs,
-    /// As large as what is in it, without a journal
+    /// For writable roots of virtual machines
     Ext4,
+}
+
+/// Whether there is a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum WithJournal {
+    /// None
+    None,
+    /// As large as mke2fs makes it
+    BySize,
 }
 
 /// What becomes of what is decided.
@@ -68,7 +91,11 @@ pub struct Spec {
     /// Whether something may lose its name.
     pub replacing: Replacing,
     /// As what file system.
-    pub form: Form,
+    pub wanted: Wanted,
+    /// How much of it.
+    pub extent: Extent,
+    /// Whether a virtual machine is to start from it.
+    pub boot: Boot,
 }
 
 impl From<Arguments> for Spec {
@@ -82,11 +109,23 @@ impl From<Arguments> for Spec {
             agent: typed.agent,
             manifest: typed.manifest,
             replacing: if typed.replace { Replacing::Allowed } else { Replacing::Refused },
-            form: match typed.format {
-                Format::Erofs => Form::Erofs(EqualFiles::Apart),
-                Format::Ext4 => Form::Ext4(Size::Exact, Journal::None),
-            },
+            extent: if typed.layer { Extent::Layer } else { Extent::Whole },
+            boot: if typed.bootable { Boot::Made } else { Boot::Left },
+            wanted: if typed.layer { Wanted::Erofs } else { wanted(typed.format, typed.size, typed.journal) },
         }
+    }
+}
+
+fn wanted(format: Option<Format>, size: Option<Size>, journal: Option<WithJournal>) -> Wanted {
+    let size = size.map(|size| ext4::Size::Bytes(size.bytes()));
+    let journal = journal.map(|journal| match journal {
+        WithJournal::None => Journal::None,
+        WithJournal::BySize => Journal::BySize,
+    });
+    match format {
+        Some(Format::Erofs) if size.is_none() && journal.is_none() => Wanted::Erofs,
+        None if size.is_none() && journal.is_none() => Wanted::Same,
+        _ => Wanted::Ext4(size, journal),
     }
 }
 
@@ -104,9 +143,12 @@ mod tests {
         let spec = parsed("/x/a.raw --output /y/b --agent /z").expect("good");
         let Doing::Writing(output) = &spec.doing else { panic!("{spec:?}") };
         assert_eq!((&*output.directory, output.name.as_str()), ("/y", "b"));
-        assert_eq!((spec.replacing, spec.form.name()), (Replacing::Refused, "erofs"));
+        assert_eq!((spec.replacing, spec.wanted), (Replacing::Refused, Wanted::Same));
         let spec = parsed("a.raw --manifest m --dry-run --replace --output b --format ext4").expect("good");
-        assert_eq!((spec.doing, spec.replacing, spec.form.name()), (Doing::Showing, Replacing::Allowed, "ext4"));
+        assert_eq!((spec.doing, spec.replacing), (Doing::Showing, Replacing::Allowed));
+        assert_eq!(spec.wanted, Wanted::Ext4(None, None));
+        let spec = parsed("a.raw --agent x --output b --size 1M --journal none").expect("good");
+        assert_eq!(spec.wanted, Wanted::Ext4(Some(ext4::Size::Bytes(1 << 20)), Some(Journal::None)));
     }
 
     #[test]
@@ -118,6 +160,7 @@ mod tests {
             "a.raw --output b",
             "a.raw --agent x --output b.raw",
             "a.raw --agent x --output b/",
+            "a.raw --agent x --output b --layer --size 1G",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }

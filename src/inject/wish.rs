@@ -2,7 +2,7 @@
 //! It decides nothing: `decide` holds the one against the other.
 //! The words are those of docs/inject.md.
 
-use crate::image::erofs::read::{self, Reader, Tree};
+use crate::image::read::{self, Reader, Tree};
 use crate::image::tree::{Content, Directory, InodeId, Meta, Mode, Piece};
 use crate::layer::path::LayerPath;
 use crate::verity::tree::ReadAt;
@@ -55,6 +55,8 @@ pub struct Injection<F> {
 pub enum Purpose {
     /// To be run: it is checked that it can.
     Agent,
+    /// To let a virtual machine start: it takes the place of what is there.
+    Boot,
     /// Whatever it may be.
     Other,
 }

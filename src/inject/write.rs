@@ -4,8 +4,8 @@
 
 use super::decide::Plan;
 use super::wish::{Bytes, Image, Injection, What};
-use crate::image::erofs::read;
 use crate::image::manifest::Injected;
+use crate::image::read;
 use crate::image::tree::{Directory, Entry, InodeId, Special, TreeWriter};
 use crate::layer::fault::bad;
 use crate::layer::fault::shown;

@@ -5,6 +5,7 @@
 //! as a runtime would unpack it, and the tree of names that comes out is the writer's to finish. Bytes that were left
 //! out and turn out to be needed are read again: a hard link that survives its hidden target is the usual reason.
 
+mod boot;
 mod count;
 mod emit;
 mod injection;
@@ -15,6 +16,7 @@ mod run;
 mod shadow;
 mod tree;
 
+pub use boot::Boot;
 pub use count::Count;
 pub use injection::{Injected, Injection, Injections, Source};
 pub use points::MountPoints;

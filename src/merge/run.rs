@@ -2,13 +2,14 @@
 //! It knows no format on either side: layers come in by [`Layer`], the tree goes out by [`TreeWriter`].
 //! The order of calls depends on the layers alone, not on threads or time.
 
+use super::boot::{self, Boot, Maker};
 use super::emit;
 use super::log::{Log, OpRef};
 use super::points::{self, MountPoints};
 use super::replay::{self, Existing};
 use super::shadow::Shadow;
 use super::tree::{Leaf, Tree};
-use crate::image::tree::{Content, InodeId, Piece, TreeWriter};
+use crate::image::tree::{Content, InodeId, Meta, Piece, Special, TreeWriter};
 use crate::layer::entry::{Again, Entry, Kind, Layer, LayerReader};
 use crate::layer::fault::{bad, within};
 use crate::layer::limits::Limits;
@@ -24,6 +25,8 @@ pub struct Request<'a> {
     pub injected: Option<(&'a dyn Layer, Existing)>,
     /// Mount points for a sandbox.
     pub mount_points: MountPoints,
+    /// What a virtual machine needs to start.
+    pub boot: Boot,
     /// Bounds.
     pub limits: Limits,
 }
@@ -54,6 +57,9 @@ pub fn merge<W: TreeWriter>(
     let mut merging = Merging { layers, writer, watch, log, left, limits: request.limits, summary: Summary::default() };
     merging.read_all()?;
     let mut tree = merging.replay(request.injected.map(|(_, existing)| existing))?;
+    if request.boot == Boot::Made {
+        boot::make(&mut tree, &merging.log, request.injected.is_some(), &mut Own(&mut merging.writer))?;
+    }
     if request.mount_points == MountPoints::Added {
         let writer = &mut merging.writer;
         points::add(&mut tree, &merging.log, |meta| writer.file(meta, 0, &mut Nothing))?;
@@ -160,6 +166,19 @@ impl<W: TreeWriter> Merging<'_, W> {
             }
         }
         Ok(())
+    }
+}
+
+/// A writer, for what no layer has.
+struct Own<'a, W>(&'a mut W);
+
+impl<W: TreeWriter> Maker for Own<'_, W> {
+    fn file(&mut self, meta: &Meta) -> io::Result<InodeId> {
+        self.0.file(meta, 0, &mut Nothing)
+    }
+
+    fn special(&mut self, meta: &Meta, special: &Special) -> io::Result<InodeId> {
+        self.0.special(meta, special)
     }
 }
 

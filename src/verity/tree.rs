@@ -29,6 +29,12 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     }
 }
 
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self[..].read_at(buffer, offset)
+    }
+}
+
 /// What is wrong with a tree or its data.
 #[derive(Debug)]
 pub enum TreeFault {

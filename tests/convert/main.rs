@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, unreachable_pub, dead_code, reason = "a test, not a library")]
 
 mod beside;
+mod boot;
 #[path = "../layers/builder.rs"]
 mod builder;
 #[path = "../layers/forms.rs"]

@@ -4,9 +4,9 @@ use crate::builder::{Header, Tar, record};
 use crate::collect::{Bytes, Inode, listed, merged};
 use veneer::image::tree::{Device, Special, Time};
 use veneer::layer::digest::Digest;
-use veneer::layer::entry::Again;
+use veneer::layer::entry::{Again, Layer};
 use veneer::layer::pipeline::Threads;
-use veneer::merge::{Existing, Injected, Injection, Injections, MountPoints, Request, merge};
+use veneer::merge::{Boot, Existing, Injected, Injection, Injections, MountPoints, Request, merge};
 
 /// Layers, the lowest first, and the names that come out; `/` alone is left away where nobody names it.
 fn check(title: &str, layers: &[Tar], wanted: &str) {
@@ -314,8 +314,8 @@ fn injected(
     base: Tar,
 ) -> Result<String, String> {
     let (base, injections) = (Bytes::new(base.end()), Injections(injections));
-    let request =
-        Request { layers: vec![&base], injected: Some((&injections, existing)), mount_points, limits: base.limits };
+    let (injected, limits) = (Some((&injections as &dyn Layer, existing)), base.limits);
+    let request = Request { layers: vec![&base], injected, mount_points, boot: Boot::Left, limits };
     let merged = merge(&request, crate::collect::Collector::default(), &mut || ());
     merged.map(|(collected, _)| collected.listing()).map_err(|error| error.to_string())
 }
@@ -336,6 +336,40 @@ fn what_is_injected_lies_over_everything_and_follows_links_inside() {
     assert_eq!(said, "what is injected: /sbin/old: there is something of this name already");
     let listing = injected(Existing::Replaced, agent(b"sbin/old"), MountPoints::Left, base).expect("good");
     assert!(listing.contains("/usr/sbin/old file agent\n"), "{listing}");
+}
+
+/// What a root for a virtual machine comes to.
+fn bootable(injections: Vec<Injection>, base: Tar) -> Result<String, String> {
+    let (base, injections) = (Bytes::new(base.end()), Injections(injections));
+    let (injected, limits) = (Some((&injections as &dyn Layer, Existing::Refused)), base.limits);
+    let request = Request { layers: vec![&base], injected, mount_points: MountPoints::Left, boot: Boot::Made, limits };
+    let merged = merge(&request, crate::collect::Collector::default(), &mut || ());
+    merged.map(|(collected, _)| collected.listing()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_root_that_boots_has_an_init_and_says_nothing_of_the_machine_it_was_made_on() {
+    let base = || t().dir(b"usr/sbin").symlink(b"sbin", b"usr/sbin").file(b"etc/machine-id", b"0123");
+    // Its own init, through links, stays; what is another machine's does not, but a link to whoever sees to it does.
+    let own = base().file(b"lib/systemd", b"1").symlink(b"usr/sbin/init", b"../../lib/systemd");
+    let listing = bootable(vec![], own.symlink(b"etc/resolv.conf", b"../run/x")).expect("good");
+    for line in ["/usr/sbin/init -> ../../lib/systemd", "/etc/machine-id file ", "/etc/resolv.conf -> ../run/x"] {
+        assert!(listing.contains(&format!("{line}\n")), "{line}: {listing}");
+    }
+    // An agent is the init of a root that has none, or one that leads nowhere.
+    for base in [base(), base().symlink(b"usr/sbin/init", b"/nowhere")] {
+        let listing = bootable(agent(b"/sbin/vm-agent"), base.file(b"etc/resolv.conf", b"host's")).expect("good");
+        for line in ["/usr/sbin/init -> vm-agent", "/etc/resolv.conf file "] {
+            assert!(listing.contains(&format!("{line}\n")), "{line}: {listing}");
+        }
+    }
+    // What is injected is meant.
+    let mut injections = agent(b"/etc/resolv.conf");
+    injections.extend(agent(b"/bin/init"));
+    let listing = bootable(injections, base()).expect("good");
+    assert!(listing.contains("/etc/resolv.conf file agent\n") && !listing.contains("vm-agent"), "{listing}");
+    let said = bootable(vec![], base().file(b"bin/sh", b"1")).expect_err("nothing to start");
+    assert!(said.starts_with("no virtual machine could start from it: it has no /sbin/init, and no agent"), "{said}");
 }
 
 #[test]

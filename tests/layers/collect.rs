@@ -10,7 +10,7 @@ use veneer::layer::entry::{Again, Layer, LayerReader};
 use veneer::layer::limits::Limits;
 use veneer::layer::pipeline::{Stream, Threads};
 use veneer::layer::stream::{Blob, Meter};
-use veneer::merge::{MountPoints, Request, Summary, merge};
+use veneer::merge::{Boot, MountPoints, Request, Summary, merge};
 
 /// A file's bytes above this are only counted.
 const KEPT: u64 = 16 << 20;
@@ -185,7 +185,7 @@ impl Layer for Bytes {
 pub fn merged(layers: &[Bytes]) -> Result<(Collected, Summary), String> {
     let limits = layers.first().map_or_else(Limits::default, |layer| layer.limits);
     let layers = layers.iter().map(|layer| layer as &dyn Layer).collect();
-    let request = Request { layers, injected: None, mount_points: MountPoints::Left, limits };
+    let request = Request { layers, injected: None, mount_points: MountPoints::Left, boot: Boot::Left, limits };
     merge(&request, Collector::default(), &mut || ()).map_err(|error| error.to_string())
 }
 

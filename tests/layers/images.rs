@@ -8,7 +8,7 @@ use std::path::Path;
 use veneer::host::source::open;
 use veneer::layer::digest::Digest;
 use veneer::layer::entry::Layer;
-use veneer::merge::{MountPoints, Request, merge};
+use veneer::merge::{Boot, MountPoints, Request, merge};
 use veneer::oci::document::Platform;
 use veneer::oci::layer::Reading;
 use veneer::oci::source::Source;
@@ -22,7 +22,8 @@ fn listed_for(source: &str, platform: &Platform) -> Result<(String, [u8; 32]), S
     let reading = Reading::default();
     let opened = open(&Source::parse(source)?, platform, &reading).map_err(|error| error.to_string())?;
     let layers = opened.layers.iter().map(|layer| &**layer as &dyn Layer).collect();
-    let request = Request { layers, injected: None, mount_points: MountPoints::Left, limits: reading.limits };
+    let request =
+        Request { layers, injected: None, mount_points: MountPoints::Left, boot: Boot::Left, limits: reading.limits };
     let (collected, _) = merge(&request, Collector::default(), &mut || ()).map_err(|error| error.to_string())?;
     Ok((collected.listing(), opened.seed.0))
 }

@@ -4,7 +4,7 @@
 use crate::collect::{Collected, Collector};
 use veneer::host::source::open;
 use veneer::layer::entry::Layer;
-use veneer::merge::{MountPoints, Request, merge};
+use veneer::merge::{Boot, MountPoints, Request, merge};
 use veneer::oci::document::Platform;
 use veneer::oci::layer::Reading;
 use veneer::oci::source::Source;
@@ -14,7 +14,8 @@ fn collected(source: &str) -> Collected {
     let source = Source::parse(source).expect("a source");
     let opened = open(&source, &Platform::of_this_machine(), &reading).expect("opened");
     let layers = opened.layers.iter().map(|layer| &**layer as &dyn Layer).collect();
-    let request = Request { layers, injected: None, mount_points: MountPoints::Left, limits: reading.limits };
+    let request =
+        Request { layers, injected: None, mount_points: MountPoints::Left, boot: Boot::Left, limits: reading.limits };
     merge(&request, Collector::default(), &mut || ()).expect("merged").0
 }
 

@@ -10,7 +10,7 @@ mod dirents;
 mod finish;
 mod format;
 mod packing;
-pub mod read;
+pub(in crate::image) mod read;
 mod xattr;
 
 use super::blocks::{BlockStream, Hashing, WriteAt};

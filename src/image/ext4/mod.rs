@@ -11,6 +11,7 @@ mod extents;
 mod finish;
 mod geometry;
 mod inode;
+pub(in crate::image) mod read;
 mod superblock;
 mod xattr;
 

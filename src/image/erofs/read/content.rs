@@ -16,9 +16,9 @@ const BUFFER: u64 = 256 << 10;
 /// Entries of a table of chunks that are read at once.
 const ENTRIES: u64 = 1024;
 
-/// A file that is read from its beginning.
+/// A file that is read from some place on.
 #[derive(Debug)]
-pub struct FileContent<'a, D> {
+pub(in crate::image) struct FileContent<'a, D> {
     image: &'a Reader<D>,
     body: Body,
     at: u64,
@@ -35,8 +35,8 @@ struct Run {
 }
 
 impl<'a, D: ReadAt> FileContent<'a, D> {
-    pub(super) fn new(image: &'a Reader<D>, body: Body) -> Self {
-        Self { image, body, at: 0, buffer: Vec::new(), table: Vec::new(), table_from: 0 }
+    pub(super) fn new(image: &'a Reader<D>, body: Body, at: u64) -> Self {
+        Self { image, body, at, buffer: Vec::new(), table: Vec::new(), table_from: 0 }
     }
 
     fn run(&mut self) -> io::Result<Run> {
@@ -74,7 +74,7 @@ impl<'a, D: ReadAt> FileContent<'a, D> {
             let Place::Chunks { bits, .. } = self.body.place else { return Ok(None) };
             let count = (((self.body.size - 1) >> bits) + 1 - index).min(ENTRIES);
             self.table.resize((count * entry) as usize, 0);
-            self.image.fill(&mut self.table, table + index * entry)?;
+            self.image.bytes.fill(&mut self.table, table + index * entry)?;
             self.table_from = index;
         }
         let at = ((index - self.table_from) * entry) as usize;
@@ -100,10 +100,10 @@ impl<D: ReadAt> Content for FileContent<'_, D> {
             return Ok(Some(Piece::Hole(length)));
         };
         let length = length.min(BUFFER);
-        self.image.check(place, length)?;
-        self.image.spend(length)?;
+        self.image.bytes.check(place, length)?;
+        self.image.bytes.spend(length)?;
         self.buffer.resize(length as usize, 0);
-        self.image.fill(&mut self.buffer, place)?;
+        self.image.bytes.fill(&mut self.buffer, place)?;
         self.at += length;
         Ok(Some(Piece::Data(&self.buffer)))
     }

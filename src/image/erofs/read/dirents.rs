@@ -3,15 +3,20 @@
 //! Rules: the kernel's `fs/erofs/dir.c`: entries first, their names behind, the last one ended by zeros or the block's end.
 
 use crate::image::bytes::{u16_at, u64_at};
-use crate::layer::fault::{bad, shown};
-use crate::layer::limits::NAME_MAX;
+use crate::image::read::check_name;
+use crate::layer::fault::bad;
 use std::io;
 
 /// Bytes of an entry before its name.
 const ENTRY: usize = 12;
 
+/// Gives the names of a block.
+pub(super) fn each(block: &[u8], take: &mut dyn FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+    parse(block)?.into_iter().try_for_each(|(name, number)| take(name, number))
+}
+
 /// The names of a block and the numbers of their inodes; the directory's own two are left out.
-pub(super) fn parse(block: &[u8]) -> io::Result<Vec<(&[u8], u64)>> {
+fn parse(block: &[u8]) -> io::Result<Vec<(&[u8], u64)>> {
     let wrong = || bad("a directory's block is not as it must be");
     let names_at = block.get(8..10).map(|field| usize::from(u16_at(field, 0))).ok_or_else(wrong)?;
     if names_at < ENTRY || names_at % ENTRY != 0 || names_at > block.len() {
@@ -27,17 +32,10 @@ pub(super) fn parse(block: &[u8]) -> io::Result<Vec<(&[u8], u64)>> {
             name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         }
         if !matches!(name, b"." | b"..") {
-            found.push((checked(name)?, u64_at(head, 0)));
+            found.push((check_name(name)?, u64_at(head, 0)));
         }
     }
     Ok(found)
-}
-
-fn checked(name: &[u8]) -> io::Result<&[u8]> {
-    if name.is_empty() || name.len() > NAME_MAX || name.iter().any(|byte| matches!(byte, 0 | b'/')) {
-        return Err(bad(format!("a directory has the name {:?}, which no file can have", shown(name))));
-    }
-    Ok(name)
 }
 
 #[cfg(test)]

@@ -5,44 +5,32 @@
 use super::{Reader, superblock, xattr};
 use crate::image::bytes::{u16_at, u32_at, u64_at};
 use crate::image::erofs::format::{Kind, NO_BLOCK, SLOT};
-use crate::image::limits::{check_link, device_of};
-use crate::image::tree::{Content as _, Meta, Mode, Piece, Special, Time};
+use crate::image::limits::device_of;
+use crate::image::read::{Inode, What, link_target};
+use crate::image::tree::{Meta, Mode, Special, Time};
 use crate::layer::fault::bad;
-use crate::layer::limits::PATH_MAX;
 use crate::verity::tree::ReadAt;
 use std::io;
 
-/// An inode.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inode {
-    /// Permissions, owner, time, extended attributes.
-    pub meta: Meta,
-    /// What it is.
-    pub what: What,
-}
-
-/// What an inode is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// A directory, and where its names are.
-    Directory(Body),
-    /// A regular file, and where its bytes are.
-    File(Body),
-    /// Anything else.
-    Special(Special),
-}
-
 /// Where an inode's bytes are; checked to lie in the image, chunks when they are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Body {
+pub(in crate::image) struct Body {
     pub(super) size: u64,
     pub(super) place: Place,
 }
 
 impl Body {
     /// How many bytes there are, holes included.
-    pub fn size(&self) -> u64 {
+    pub(in crate::image) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Bytes of its table of chunks.
+    pub(super) fn table(&self) -> u64 {
+        match self.place {
+            Place::Chunks { entry, bits, .. } => (((self.size - 1) >> bits) + 1).saturating_mul(entry),
+            Place::Stretch(_) | Place::Split { .. } => 0,
+        }
     }
 }
 
@@ -75,9 +63,9 @@ const COMPACT: usize = 32;
 const EXTENDED: usize = 64;
 
 /// Reads the inode of a number.
-pub(super) fn read<D: ReadAt>(image: &Reader<D>, number: u64) -> io::Result<Inode> {
+pub(super) fn read<D: ReadAt>(image: &Reader<D>, number: u64) -> io::Result<Inode<Body>> {
     let at = number.checked_mul(SLOT as u64).and_then(|from| from.checked_add(image.sb.inodes_at));
-    let at = at.filter(|at| *at < image.size).ok_or_else(|| bad("an inode lies outside of it"))?;
+    let at = at.filter(|at| *at < image.bytes.size).ok_or_else(|| bad("an inode lies outside of it"))?;
     let head = head(image, at)?;
     let kind = Kind::of_mode(head.mode).ok_or_else(|| bad(format!("an inode has the mode 0{:o}", head.mode)))?;
     if head.mtime.nanoseconds >= 1_000_000_000 {
@@ -102,8 +90,8 @@ pub(super) fn read<D: ReadAt>(image: &Reader<D>, number: u64) -> io::Result<Inod
 fn head<D: ReadAt>(image: &Reader<D>, at: u64) -> io::Result<Head> {
     let mut bytes = [0; EXTENDED];
     // The last inode of an image may be a compact one at its very end.
-    let there = usize::try_from(image.size - at).map_or(EXTENDED, |left| left.min(EXTENDED));
-    image.fill(&mut bytes[..there], at)?;
+    let there = usize::try_from(image.bytes.size - at).map_or(EXTENDED, |left| left.min(EXTENDED));
+    image.bytes.fill(&mut bytes[..there], at)?;
     let form = u16_at(&bytes, 0);
     let needed = if form & 1 == 0 { COMPACT } else { EXTENDED };
     if there < needed {
@@ -135,15 +123,15 @@ fn body<D: ReadAt>(image: &Reader<D>, head: &Head, behind: u64) -> io::Result<Bo
     let place = match head.form >> 1 {
         _ if size == 0 => Place::Stretch(0),
         0 => {
-            image.check(first, size)?;
+            image.bytes.check(first, size)?;
             Place::Stretch(first)
         }
         2 => {
             let straight = (size - 1) >> bits << bits;
             if straight > 0 {
-                image.check(first, straight)?;
+                image.bytes.check(first, straight)?;
             }
-            image.check(behind, size - straight)?;
+            image.bytes.check(behind, size - straight)?;
             if behind >> bits != (behind + (size - straight) - 1) >> bits {
                 return Err(bad("the last piece of a file crosses the end of its block"));
             }
@@ -166,22 +154,10 @@ fn chunks<D: ReadAt>(image: &Reader<D>, head: &Head, behind: u64) -> io::Result<
     let bits = image.sb.block_bits + width;
     let entry = if format & INDEXES == 0 { 4 } else { 8 };
     let table = behind.next_multiple_of(entry);
-    image.check(table, (((head.size - 1) >> bits) + 1).saturating_mul(entry))?;
+    image.bytes.check(table, (((head.size - 1) >> bits) + 1).saturating_mul(entry))?;
     Ok(Place::Chunks { table, entry, bits })
 }
 
 fn link<D: ReadAt>(image: &Reader<D>, body: Body) -> io::Result<Box<[u8]>> {
-    if body.size > PATH_MAX as u64 {
-        return Err(bad(format!("a link has {} bytes, {PATH_MAX} are possible", body.size)));
-    }
-    let mut target = Vec::new();
-    let mut content = image.content(body);
-    while let Some(piece) = content.next_piece()? {
-        match piece {
-            Piece::Data(bytes) => target.extend_from_slice(bytes),
-            Piece::Hole(_) => return Err(bad("a link has a hole")),
-        }
-    }
-    check_link(&target).map_err(|error| bad(error.to_string()))?;
-    Ok(target.into())
+    link_target(body.size, &mut image.content(body))
 }

@@ -4,6 +4,7 @@
 
 use crate::image::bytes::{Fields as _, crc32c, u16_at, u32_at, u64_at};
 use crate::image::erofs::format::{CHUNKED_FILE, MAGIC, SUPER_AT};
+use crate::image::read::bounded::Bounded;
 use crate::image::tree::Time;
 use crate::layer::fault::bad;
 use crate::verity::tree::ReadAt;
@@ -36,21 +37,28 @@ pub(super) struct Superblock {
     pub(super) shared_at: u64,
 }
 
+/// Whether an image says that it is one.
+pub(in crate::image) fn is_erofs<D: ReadAt>(image: &Bounded<D>) -> io::Result<bool> {
+    let mut magic = [0; 4];
+    if image.size < (SUPER_AT + SIZE) as u64 {
+        return Ok(false);
+    }
+    image.fill(&mut magic, SUPER_AT as u64)?;
+    Ok(u32_at(&magic, 0) == MAGIC)
+}
+
 impl Superblock {
-    /// Reads it from an image of so many bytes.
-    pub(super) fn read(data: &impl ReadAt, size: u64) -> io::Result<Self> {
-        if size < (SUPER_AT + SIZE) as u64 {
+    /// Reads it from an image.
+    pub(super) fn read<D: ReadAt>(image: &Bounded<D>) -> io::Result<Self> {
+        if image.size < (SUPER_AT + SIZE) as u64 {
             return Err(bad("it is too small for an EROFS image"));
         }
         let mut sb = [0; SIZE];
-        data.read_at(&mut sb, SUPER_AT as u64)?;
-        if u32_at(&sb, 0) != MAGIC {
-            return Err(bad("it is no EROFS image"));
-        }
+        image.fill(&mut sb, SUPER_AT as u64)?;
         check_features(&sb)?;
-        let read = Self::parse(&sb, size)?;
+        let read = Self::parse(&sb, image.size)?;
         if u32_at(&sb, 8) & CHECKSUM != 0 {
-            read.check_sum(data, u32_at(&sb, 4))?;
+            read.check_sum(image, u32_at(&sb, 4))?;
         }
         Ok(read)
     }
@@ -72,10 +80,10 @@ impl Superblock {
     }
 
     /// The checksum is over the rest of the superblock's block, as if it were zero itself.
-    fn check_sum(&self, data: &impl ReadAt, wanted: u32) -> io::Result<()> {
+    fn check_sum<D: ReadAt>(&self, image: &Bounded<D>, wanted: u32) -> io::Result<()> {
         let block = 1usize << self.block_bits;
         let mut bytes = vec![0; if block > SUPER_AT { block - SUPER_AT } else { block }];
-        data.read_at(&mut bytes, SUPER_AT as u64)?;
+        image.fill(&mut bytes, SUPER_AT as u64)?;
         bytes.put_u32(4, 0);
         let sum = crc32c(!0, &bytes);
         if sum == wanted { Ok(()) } else { Err(bad("its superblock has a wrong checksum")) }

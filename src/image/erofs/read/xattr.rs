@@ -21,8 +21,8 @@ pub(super) fn read<D: ReadAt>(image: &Reader<D>, at: u64, count: u16) -> io::Res
         return Ok((Vec::new(), 0));
     }
     let mut bytes = vec![0; HEAD + (usize::from(count) - 1) * 4];
-    image.fill(&mut bytes, at)?;
-    image.spend(bytes.len() as u64)?;
+    image.bytes.fill(&mut bytes, at)?;
+    image.bytes.spend(bytes.len() as u64)?;
     let shared = usize::from(bytes[4]);
     let own = bytes.get(HEAD + shared * 4..).ok_or_else(|| bad("an inode shares more attributes than it lists"))?;
     let mut xattrs = Vec::new();
@@ -45,10 +45,10 @@ pub(super) fn read<D: ReadAt>(image: &Reader<D>, at: u64, count: u16) -> io::Res
 fn shared_one<D: ReadAt>(image: &Reader<D>, place: u32) -> io::Result<Xattr> {
     let at = image.sb.shared_at + u64::from(place) * 4;
     let mut head = [0; ENTRY];
-    image.fill(&mut head, at)?;
+    image.bytes.fill(&mut head, at)?;
     let mut bytes = vec![0; length(&head)];
-    image.fill(&mut bytes, at)?;
-    image.spend(bytes.len() as u64)?;
+    image.bytes.fill(&mut bytes, at)?;
+    image.bytes.spend(bytes.len() as u64)?;
     parse(&bytes).map(|(xattr, _)| xattr)
 }
 
