@@ -54,8 +54,15 @@ pub const INJECTED: MessageId = MessageId("4320af4ef7b2435ea2fdc81e59ed5659");
 /// Files could not be put into an image.
 pub const NOT_INJECTED: MessageId = MessageId("8cebeaa208b24bb398b2c842ce5310cd");
 
+/// Something was removed from the store, since nothing refers to it.
+pub const PRUNED: MessageId = MessageId("da6a6e283515458f9b5d14a611b06580");
+/// Nothing was removed from the store, since something that may refer to it could not be read.
+pub const NOT_PRUNED: MessageId = MessageId("3f9ba77c49bf4dbbbf5b5c9a05be75d8");
+/// Something could not be removed from the store; the rest was.
+pub const PRUNE_FAILED: MessageId = MessageId("8dc68346d1144855af63b249bff235bf");
+
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 20] = [
+pub const ALL: [MessageId; 23] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -76,6 +83,9 @@ pub const ALL: [MessageId; 20] = [
     NOT_CONVERTED,
     INJECTED,
     NOT_INJECTED,
+    PRUNED,
+    NOT_PRUNED,
+    PRUNE_FAILED,
 ];
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub mod points;
 pub mod probe;
 mod process_status;
 pub mod progress;
+pub mod prune;
 pub mod publish;
 pub mod signature;
 pub mod source;
