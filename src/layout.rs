@@ -29,6 +29,8 @@ pub const VERSIONS: &str = "/var/lib/veneer/apps";
 pub const PINS: &str = "/var/lib/veneer/pins";
 /// What has been taken out of the store and is about to be deleted.
 pub const TRASH: &str = "/var/lib/veneer/trash";
+/// How far the reading of each image has come.
+pub const SCRUB: &str = "/var/lib/veneer/scrub";
 /// Locked by everybody who uses the store, see `host::store::lock`.
 pub const STORE_LOCK: &str = "/var/lib/veneer/lock";
 /// Where images named without a path are searched unless `veneer.toml` says otherwise.

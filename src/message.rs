@@ -61,8 +61,13 @@ pub const NOT_PRUNED: MessageId = MessageId("3f9ba77c49bf4dbbbf5b5c9a05be75d8");
 /// Something could not be removed from the store; the rest was.
 pub const PRUNE_FAILED: MessageId = MessageId("8dc68346d1144855af63b249bff235bf");
 
+/// An image was read as a whole, and is as its root hash says.
+pub const SCRUBBED: MessageId = MessageId("5c847c9129e54d39b71a8527c868ad30");
+/// An image was read as a whole, and is not what its root hash says.
+pub const DAMAGED: MessageId = MessageId("2b13e892dfba4c42a74c5889047696f7");
+
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 23] = [
+pub const ALL: [MessageId; 25] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -86,6 +91,8 @@ pub const ALL: [MessageId; 23] = [
     PRUNED,
     NOT_PRUNED,
     PRUNE_FAILED,
+    SCRUBBED,
+    DAMAGED,
 ];
 
 #[cfg(test)]

@@ -62,7 +62,8 @@ impl Teller {
     fn done(&self, spec: &Spec, pruned: &Pruned) -> Result<Exit> {
         let Pruned { verdicts, removed, freed } = pruned;
         let gone = |item: &Item| removed.items.binary_search(item).is_ok();
-        let gone: Vec<Verdict> = verdicts.iter().filter(|verdict| verdict.goes() && gone(&verdict.item)).cloned().collect();
+        let gone: Vec<Verdict> =
+            verdicts.iter().filter(|verdict| verdict.goes() && gone(&verdict.item)).cloned().collect();
         match spec.json {
             Some(format) => terminal::print(&json(&gone, format)?)?,
             None => gone.iter().for_each(|verdict| {

@@ -16,6 +16,8 @@ mod doctor_looks;
 mod enable;
 pub mod fault;
 mod image;
+mod image_keep;
+mod image_list;
 mod image_text;
 mod json;
 mod list;

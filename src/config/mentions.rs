@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn every_file_counts_and_says_where() {
-        let text = "[image]\nfile = \"hello\"\n[service.directives]\nExtensionImages = [\"/x/y.raw\"]\nUser = \"nobody\"\n";
+        let text =
+            "[image]\nfile = \"hello\"\n[service.directives]\nExtensionImages = [\"/x/y.raw\"]\nUser = \"nobody\"\n";
         let (found, problems) = mentions(&[dir(&[("a", text), ("off", "")], &[("1", "image.oci = \"docker://r/a\"")])]);
         assert!(problems.is_empty());
         let shown: Vec<String> = found.iter().map(|mention| format!("{} {:?}", mention.place, mention.what)).collect();

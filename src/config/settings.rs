@@ -4,8 +4,8 @@
 
 use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
-use super::prune;
 use super::node::{At, Table, parse};
+use super::prune;
 use super::read::Fields;
 use super::report::Report;
 use super::template::Templates;

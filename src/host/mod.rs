@@ -46,6 +46,7 @@ mod process_status;
 pub mod progress;
 pub mod prune;
 pub mod publish;
+pub mod scrub;
 pub mod signature;
 pub mod source;
 pub mod store;

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// How long others are waited for who read or make images.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Versions of an app that stay.
-const KEEP: usize = 3;
+pub(crate) const KEEP: usize = 3;
 
 /// How a prune ended.
 #[derive(Debug)]

@@ -20,7 +20,8 @@ impl Age {
             "w" => 7 * 86400,
             _ => return Err(bad()),
         };
-        let number: u64 = if digits.starts_with('+') { return Err(bad()) } else { digits.parse().map_err(|_| bad())? };
+        let number: u64 =
+            if digits.starts_with('+') { return Err(bad()) } else { digits.parse().map_err(|_| bad())? };
         number.checked_mul(unit).map(Self).ok_or_else(bad)
     }
 }
@@ -31,7 +32,8 @@ mod tests {
 
     #[test]
     fn ages_are_a_number_and_a_unit() {
-        for (text, seconds) in [("0", 0), ("90s", 90), ("15min", 900), ("12h", 43200), ("1d", 86400), ("2w", 1_209_600)] {
+        for (text, seconds) in [("0", 0), ("90s", 90), ("15min", 900), ("12h", 43200), ("1d", 86400), ("2w", 1_209_600)]
+        {
             assert_eq!(Age::parse(text), Ok(Age(seconds)), "{text}");
         }
         for bad in ["", "1", "d", "-1d", "+1d", "1.5d", "1 d", "1y", "99999999999999999999d", "999999999999999999w"] {

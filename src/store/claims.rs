@@ -39,13 +39,16 @@ struct Mount {
 /// What is mounted out of the store: images that are a mount's source or layer, and files that are bound elsewhere.
 pub fn of_mounts(text: &str) -> Vec<Claim> {
     let mounts: Vec<Mount> = text.lines().filter_map(mount).collect();
-    let below = |mount: &&Mount| mount.point == "/" || IMAGES.starts_with(&format!("{}/", mount.point)) || mount.point == IMAGES;
+    let below = |mount: &&Mount| {
+        mount.point == "/" || IMAGES.starts_with(&format!("{}/", mount.point)) || mount.point == IMAGES
+    };
     // The last of the deepest: what is mounted over it cannot be seen.
     let store = mounts.iter().filter(below).max_by_key(|mount| mount.point.len());
     let mut claims = Vec::new();
     for mount in &mounts {
         let by = format!("mounted at {}", mount.point);
-        let bound = store.filter(|store| store.device == mount.device).and_then(|store| below_store(store, &mount.root));
+        let bound =
+            store.filter(|store| store.device == mount.device).and_then(|store| below_store(store, &mount.root));
         claims.extend(bound.map(|path| Claim { on: On::Text(path), by: by.clone() }));
         if mount.rest.contains(IMAGES) || mount.rest.contains(VERSIONS) {
             claims.push(Claim { on: On::Text(mount.rest.clone()), by });

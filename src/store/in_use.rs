@@ -189,7 +189,10 @@ impl<'a> Finder<'a> {
 fn behind<'t>(text: &'t str, directory: &str) -> impl Iterator<Item = &'t str> {
     let length = directory.len() + 1;
     let found = text.match_indices(directory).map(|(at, _)| at).collect::<Vec<_>>();
-    found.into_iter().filter(move |at| text.as_bytes().get(at + length - 1) == Some(&b'/')).map(move |at| &text[at + length..])
+    found
+        .into_iter()
+        .filter(move |at| text.as_bytes().get(at + length - 1) == Some(&b'/'))
+        .map(move |at| &text[at + length..])
 }
 
 /// The names of images that a text may begin with: what stands before one of our endings.
@@ -262,7 +265,9 @@ mod tests {
         assert_eq!(text("ExecStart={ argv[]=/x --image=/var/lib/veneer/images/a.raw ; }"), ["a"]);
         assert_eq!(text("/var/lib/veneer/images/a b.verity,/var/lib/veneer/images/b.raw (deleted)"), ["a b", "b"]);
         assert_eq!(text("/var/lib/veneer/images/a.raw.raw"), ["a", "a.raw"]);
-        assert!(text("/var/lib/veneer/images/c.raw /var/lib/veneer/images/x/b.raw /var/lib/veneer/imagesb.raw").is_empty());
+        assert!(
+            text("/var/lib/veneer/images/c.raw /var/lib/veneer/images/x/b.raw /var/lib/veneer/imagesb.raw").is_empty()
+        );
         assert!(text("/var/lib/veneer/images/").is_empty() && text("/var/lib/veneer/images").is_empty());
     }
 

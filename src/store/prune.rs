@@ -197,8 +197,11 @@ impl Reach {
 }
 
 fn leftovers(store: &Store, in_use: &InUse) -> Vec<Verdict> {
-    let verdict = |name: &String, files: &Vec<String>, fate| {
-        Verdict { item: Item::Leftover(name.clone()), files: files.clone(), bytes: 0, fate }
+    let verdict = |name: &String, files: &Vec<String>, fate| Verdict {
+        item: Item::Leftover(name.clone()),
+        files: files.clone(),
+        bytes: 0,
+        fate,
     };
     let orphans = store.rest.orphans.iter().map(|(name, files)| match in_use.orphans.get(name) {
         Some(by) => verdict(name, files, Fate::Stays(by.iter().cloned().collect())),
@@ -215,7 +218,11 @@ fn versions(store: &Store, in_use: &InUse) -> Vec<Verdict> {
         let id = app.app.as_str();
         for version in &app.versions {
             let stays = in_use.versions.contains(&(id.to_owned(), version.number));
-            let fate = if stays { Fate::Stays(vec!["one of the last versions".into()]) } else { Fate::Goes("older ones are not kept") };
+            let fate = if stays {
+                Fate::Stays(vec!["one of the last versions".into()])
+            } else {
+                Fate::Goes("older ones are not kept")
+            };
             let files = vec![format!("{id}/{}", version.number)];
             verdicts.push(Verdict { item: Item::Version(id.to_owned(), version.number), files, bytes: 0, fate });
         }

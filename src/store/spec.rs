@@ -101,7 +101,10 @@ mod tests {
             Arguments::try_parse_from(words).map(Spec::from).map_err(|error| error.to_string())
         };
         let plain = of("").expect("no words");
-        assert_eq!((plain.doing, plain.wanted, plain.none_used), (Doing::Removing, Wanted::Everything, NoneUsed::Refused));
+        assert_eq!(
+            (plain.doing, plain.wanted, plain.none_used),
+            (Doing::Removing, Wanted::Everything, NoneUsed::Refused)
+        );
         let timer = of("--policy --dry-run --all").expect("good words");
         assert_eq!((timer.doing, timer.wanted, timer.none_used), (Doing::Showing, Wanted::Policy, NoneUsed::Meant));
         assert!(of("--policy --when-full").is_err() && of("x").is_err());

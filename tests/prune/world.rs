@@ -210,7 +210,7 @@ impl World {
         match (dice.below(4), image) {
             (0, Some(image)) => {
                 let text = format!("/var/lib/veneer/{}", image.files[0]);
-                self.names.insert(name);
+                self.by_path(name);
                 text
             }
             (1, Some(image)) => {
@@ -246,7 +246,10 @@ impl World {
             let other = *dice.one(&NAMES);
             let spelled = self.spelled(other, dice);
             let dir = *dice.one(&DIRS);
-            self.write(&format!("{dir}/apps.d/{id}.toml.d/{}.toml", self.claims), &format!("image.file = {spelled:?}\n"));
+            self.write(
+                &format!("{dir}/apps.d/{id}.toml.d/{}.toml", self.claims),
+                &format!("image.file = {spelled:?}\n"),
+            );
         }
         if dice.once_in(4) {
             let other = *dice.one(&NAMES);
@@ -292,6 +295,18 @@ impl World {
         self.claims += 1;
     }
 
+    /// A path in a text keeps what it names, and, since nobody knows where it ends, what its beginning names.
+    fn by_path(&mut self, name: &'static str) {
+        let path = self.path_of(name).unwrap();
+        for other in NAMES {
+            for ending in SIDES.iter().chain(&["raw", "app.img"]) {
+                if path.starts_with(&format!("/var/lib/veneer/images/{other}.{ending}")) {
+                    self.names.insert(other);
+                }
+            }
+        }
+    }
+
     fn path_of(&self, name: &str) -> Option<String> {
         self.images.iter().find(|image| image.name == name).map(|image| format!("/var/lib/veneer/{}", image.files[0]))
     }
@@ -299,7 +314,8 @@ impl World {
     fn unit(&mut self, name: &'static str, dice: &mut Dice) {
         let Some(path) = self.path_of(name) else { return };
         let state = *dice.one(&["active", "failed", "inactive", "activating"]);
-        let line = match dice.below(3) {
+        let kind = dice.below(3);
+        let line = match kind {
             0 => format!("RootImage={path}"),
             1 => format!("ExecStart={{ path=/x ; argv[]=/x attach u --image={path} --type=erofs ; }}"),
             // What splits at spaces cannot be told from its end on.
@@ -307,6 +323,9 @@ impl World {
             _ => format!("ExecStart={{ argv[]=/x attach u --name={name} --store=/var/lib/veneer/images ; }}"),
         };
         self.units += &format!("Id=u{}.service\nActiveState={state}\n{line}\n\n", self.claims);
+        if kind < 2 || name.contains(' ') {
+            self.by_path(name);
+        }
         self.names.insert(name);
         self.claims += 1;
         if dice.once_in(4) {
@@ -327,7 +346,7 @@ impl World {
             format!("41 20 8:2 {} /mnt/{} ro - ext4 /dev/sdb ro\n", escaped.strip_prefix("/var").unwrap(), self.claims)
         };
         self.mounts = format!("{root}{}{line}", self.mounts.strip_prefix(root).unwrap_or_default());
-        self.names.insert(name);
+        self.by_path(name);
         self.claims += 1;
     }
 
@@ -340,7 +359,7 @@ impl World {
             self.write(&format!("sys/block/dm-{}/dm/name", self.loops), "veneer-x\n");
         }
         self.loops += 1;
-        self.names.insert(name);
+        self.by_path(name);
         self.claims += 1;
     }
 
@@ -353,7 +372,7 @@ impl World {
         }
         let _ = fs::create_dir_all(taken.parent().unwrap());
         if fs::write(&taken, format!("veneer-live 1\nimage 1 2 3 4 {path}\nend\n")).is_ok() {
-            self.names.insert(name);
+            self.by_path(name);
             self.claims += 1;
         }
     }

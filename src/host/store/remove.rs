@@ -33,7 +33,8 @@ pub struct Removed {
 pub fn take_out(store: &StoreDir, verdicts: &[Verdict]) -> Result<Removed> {
     store.make(TRASH)?;
     let mut remover = Remover { trash: Directory::open(store, TRASH)?, store, count: 0, done: Removed::default() };
-    let goes = |wanted: fn(&Item) -> bool| verdicts.iter().filter(move |verdict| verdict.goes() && wanted(&verdict.item));
+    let goes =
+        |wanted: fn(&Item) -> bool| verdicts.iter().filter(move |verdict| verdict.goes() && wanted(&verdict.item));
     let images: Vec<&Verdict> = goes(|item| matches!(item, Item::Image(_) | Item::Leftover(_))).collect();
     for batch in images.chunks(BATCH) {
         remover.images(batch)?;

@@ -115,7 +115,11 @@ impl Collector<'_> {
             for name in self.listed(&directory) {
                 let path = directory.join(&name);
                 // Of a session there may be a directory.
-                let files = if path.is_dir() { self.listed(&path).iter().map(|name| path.join(name)).collect() } else { vec![path] };
+                let files = if path.is_dir() {
+                    self.listed(&path).iter().map(|name| path.join(name)).collect()
+                } else {
+                    vec![path]
+                };
                 let texts: Vec<String> = files.iter().filter_map(|file| self.text(file)).collect();
                 let claim = |text| Claim { on: On::Text(text), by: format!("{what} {name} is up") };
                 self.claims.extend(texts.into_iter().map(claim));
