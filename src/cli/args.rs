@@ -214,6 +214,10 @@ pub enum ImageVerb {
     /// Remove from the store what nothing uses; takes what veneer-prune takes
     #[command(disable_help_flag = true)]
     Prune(ImagePrune),
+    /// Write the container image that an image was made from as an OCI layout
+    Export(ImageExport),
+    /// Put an image with its hash tree, root hash and signature into a registry
+    Push(ImagePush),
     /// Read an image as a whole and compare it with its hash tree and root hash
     Verify(ImageVerify),
     /// Check an image, and sign its root hash

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::fault::fault;
 use super::image_text::{FileRow, Shown, render};
 use super::json;
-use super::{image_keep, image_list};
+use super::{image_keep, image_list, image_ship};
 use crate::app::ImagePlace;
 use crate::config::Host;
 use crate::host::below_root;
@@ -30,6 +30,8 @@ pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
         ImageVerb::Pin(args) => image_keep::pin(context, args),
         ImageVerb::Unpin(args) => image_keep::unpin(context, args),
         ImageVerb::Rm(args) => image_keep::rm(context, args),
+        ImageVerb::Export(args) => image_ship::export(context, args),
+        ImageVerb::Push(args) => image_ship::push(context, args),
         ImageVerb::Prune(args) => prune(context, &args.words),
         ImageVerb::Inspect(args) => inspect(context, args),
         ImageVerb::Verify(args) => verify(context, args),

@@ -18,6 +18,7 @@ pub mod fault;
 mod image;
 mod image_keep;
 mod image_list;
+mod image_ship;
 mod image_text;
 mod json;
 mod list;

@@ -17,8 +17,8 @@ pub fn of_units(text: &str) -> Vec<Claim> {
         let field = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         let by = format!("unit {} ({})", field("Id="), field("ActiveState="));
         // What only has to be mounted is no image.
-        let lines = unit.lines().filter(|line| !line.starts_with("RequiresMountsFor="));
-        for line in lines {
+        let names_the_store = |line: &&str| line.contains(IMAGES) || line.contains(VERSIONS);
+        for line in unit.lines().filter(names_the_store).filter(|line| !line.starts_with("RequiresMountsFor=")) {
             claims.push(Claim { on: On::Text(line.to_owned()), by: by.clone() });
             // An app that names its image without a path (veneer-verity's `--name=`, with `--store=`).
             let names = line.split_whitespace().filter_map(|word| word.strip_prefix("--name="));

@@ -6,6 +6,7 @@
 //! -> [`in_use`]; both -> [`prune::decide`] -> a list that is shown, and then done.
 
 pub mod age;
+pub mod artifact;
 pub mod claims;
 pub mod in_use;
 pub mod listing;

@@ -55,7 +55,7 @@ pub fn empty_trash(store: &StoreDir) -> Result<(u64, Vec<String>)> {
     for name in crate::host::below_root::names(&store.at(TRASH))? {
         let path = store.at(TRASH).join(&name);
         let stat = rustix::fs::lstat(&path);
-        match rustix::fs::unlink(&path) {
+        match removed(&path) {
             // Under another name it is still there.
             Ok(()) => freed += stat.map_or(0, |stat| if stat.st_nlink == 1 { blocks(&stat) } else { 0 }),
             Err(Errno::NOENT) => {}
@@ -63,6 +63,16 @@ pub fn empty_trash(store: &StoreDir) -> Result<(u64, Vec<String>)> {
         }
     }
     Ok((freed, failed))
+}
+
+/// Removes a file, or what a killed pull worked in.
+fn removed(path: &Path) -> Result<(), Errno> {
+    match rustix::fs::unlink(path) {
+        Err(Errno::ISDIR) => {
+            std::fs::remove_dir_all(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        }
+        done => done,
+    }
 }
 
 fn blocks(stat: &rustix::fs::Stat) -> u64 {
