@@ -13,6 +13,12 @@ pub const APPS: &str = "/run/veneer/apps";
 pub const LIVE: &str = "/run/veneer/live";
 /// Persistent upper layers, a directory per app.
 pub const OVERLAYS: &str = "/var/lib/veneer/overlays";
+/// The store.
+pub const STORE: &str = "/var/lib/veneer";
+/// Where images that are made are kept.
+pub const IMAGES: &str = "/var/lib/veneer/images";
+/// The versions of each app's image, a directory per app.
+pub const VERSIONS: &str = "/var/lib/veneer/apps";
 /// Where images named without a path are searched unless `veneer.toml` says otherwise.
 pub const STORE_ROOTS: [&str; 2] = ["/var/lib/veneer/images", "/usr/lib/veneer/images"];
 /// The layer of empty mount points.
@@ -77,6 +83,11 @@ impl AppPaths {
     /// The app's root.
     pub fn root(&self) -> String {
         format!("{}/root", self.dir)
+    }
+
+    /// The link that leads to the image in use, of an app whose image is made from a container image.
+    pub fn current(&self) -> String {
+        format!("{VERSIONS}/{}/current", self.id)
     }
 
     /// The persistent upper layer's directory.

@@ -23,6 +23,7 @@ pub mod merge;
 pub mod message;
 pub mod name;
 pub mod oci;
+pub mod origin;
 pub mod path;
 pub mod plan;
 pub mod problem;

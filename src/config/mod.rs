@@ -26,6 +26,6 @@ mod text;
 pub use app::{Loaded, load_app};
 pub use cross::cross_check;
 pub use inject::load_injections;
-pub use settings::Host;
+pub use settings::{Host, KEEP};
 pub use template::{Origin, origins};
 pub use text::{AppState, AppText, Body, ConfigText, Dir, DropIns, File, Named};

@@ -4,7 +4,7 @@
 
 use crate::layer::digest::Digest;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a root file system comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,19 @@ impl Source {
             }
             _ => return Err(unknown(text)),
         })
+    }
+}
+
+impl Source {
+    /// The files and directories that it names.
+    pub fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::Oci(named) | Self::OciArchive(named) | Self::DockerArchive(named) => vec![&named.path],
+            Self::Overlay2(path) | Self::Tar(path) | Self::Directory(path) => vec![path],
+            Self::Containerd { root, .. } => vec![root],
+            Self::Snapshot(paths) => paths.iter().map(PathBuf::as_path).collect(),
+            Self::TarStdin => Vec::new(),
+        }
     }
 }
 
