@@ -30,6 +30,7 @@ pub mod problem;
 pub mod root_hash;
 pub mod signature;
 pub mod size;
+pub mod store;
 pub mod sysexits;
 pub mod unit;
 pub mod verity;

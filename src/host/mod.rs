@@ -46,6 +46,7 @@ pub mod progress;
 pub mod publish;
 pub mod signature;
 pub mod source;
+pub mod store;
 pub mod stores;
 pub mod systemctl;
 pub mod terminal;
