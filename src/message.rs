@@ -54,8 +54,17 @@ pub const INJECTED: MessageId = MessageId("4320af4ef7b2435ea2fdc81e59ed5659");
 /// Files could not be put into an image.
 pub const NOT_INJECTED: MessageId = MessageId("8cebeaa208b24bb398b2c842ce5310cd");
 
+/// A container image was fetched or built, or was there already.
+pub const PULLED: MessageId = MessageId("59d6bb6d362242b0a8cc2575c76fae6d");
+/// A container image could not be fetched or built.
+pub const NOT_PULLED: MessageId = MessageId("75de265edd274305879fef2dcf603e16");
+/// An app has a new version of its image.
+pub const UPDATED: MessageId = MessageId("6c7f421dd88244a8bef86170f7840f9f");
+/// An app went back to the version before.
+pub const ROLLED_BACK: MessageId = MessageId("be86db54dd0c4e8f97d0ae7f7dbeb19b");
+
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 20] = [
+pub const ALL: [MessageId; 24] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -76,6 +85,10 @@ pub const ALL: [MessageId; 20] = [
     NOT_CONVERTED,
     INJECTED,
     NOT_INJECTED,
+    PULLED,
+    NOT_PULLED,
+    UPDATED,
+    ROLLED_BACK,
 ];
 
 #[cfg(test)]

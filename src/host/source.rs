@@ -49,6 +49,7 @@ pub fn open(source: &Source, platform: &Platform, reading: &Reading) -> io::Resu
         Source::DockerArchive(named) => archive(named, First::Docker, platform, reading),
         Source::Overlay2(path) => overlay(docker_chain(path)?, reading),
         Source::Containerd { root, digest } => containerd(root, digest, platform, reading),
+        Source::Blobs { root, digest } => by_digest(root.clone(), digest, platform, reading),
         Source::Snapshot(paths) => overlay(paths.clone(), reading),
         Source::Tar(path) => tar(path, reading),
         Source::TarStdin => Ok(stdin(reading)),
@@ -83,7 +84,12 @@ fn archive(named: &Named, first: First, platform: &Platform, reading: &Reading) 
 
 /// containerd keeps blobs as a layout does.
 fn containerd(root: &Path, digest: &Digest, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
-    let store = Rc::new(LayoutDirectory(root.join("io.containerd.content.v1.content")));
+    by_digest(root.join("io.containerd.content.v1.content"), digest, platform, reading)
+}
+
+/// An image by its digest, of a directory that keeps blobs as a layout does.
+fn by_digest(layout: PathBuf, digest: &Digest, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
+    let store = Rc::new(LayoutDirectory(layout));
     let image = image::by_digest(&*store, digest, &Wanted { name: None, platform: platform.clone() })?;
     of_image(store, image, reading)
 }

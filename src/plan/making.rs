@@ -52,7 +52,8 @@ fn convert(app: &App, names: &Names, making: &Making) -> Unit {
         needs.extend(making.origin.needs());
     }
     mounts_for(needs, &mut unit);
-    let mut words = vec!["veneer-convert".to_owned(), making.origin.to_string(), format!("--app={}", app.id)];
+    let mut words: Vec<String> = ["veneer-version", "make"].map(str::to_owned).to_vec();
+    words.extend([making.origin.to_string(), format!("--app={}", app.id)]);
     if making.keep != KEEP {
         words.push(format!("--keep={}", making.keep));
     }
