@@ -48,6 +48,8 @@ pub enum Verb {
     Why(Why),
     /// Make images, look at them, check and sign them
     Image(Image),
+    /// Lay a directory or a file over part of this system
+    Overlay(Overlay),
     /// Say what this machine lacks for running apps
     Doctor(Doctor),
     /// Print the completions of a shell
@@ -257,6 +259,47 @@ pub struct ImageSign {
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,
+}
+
+/// `veneer overlay`
+#[derive(Debug, Args)]
+pub struct Overlay {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: OverlayVerb,
+}
+
+/// What to do with an overlay.
+#[derive(Debug, Subcommand)]
+pub enum OverlayVerb {
+    /// Run a command that alone sees an overlay; needs no privileges and leaves nothing behind
+    Run(OverlayRun),
+}
+
+/// `veneer overlay run`
+#[derive(Debug, Args)]
+pub struct OverlayRun {
+    /// The directory or file that is laid over
+    #[arg(long, value_name = "PATH")]
+    pub source: PathBuf,
+    /// What it is laid over
+    #[arg(long, value_name = "PATH")]
+    pub target: PathBuf,
+    /// Let the command write nothing there
+    #[arg(long, conflicts_with_all = ["keep", "size"])]
+    pub read_only: bool,
+    /// Keep what is written in this directory; without it, that is gone with the command
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "size")]
+    pub keep: Option<PathBuf>,
+    /// How much may be written to memory: 64M, 1G
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::Size::parse)]
+    pub size: Option<crate::size::Size>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+    /// The command and its arguments; your shell if none is given
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
 }
 
 /// `veneer completions`

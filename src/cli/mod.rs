@@ -20,6 +20,8 @@ mod image_text;
 mod json;
 mod list;
 pub mod mountinfo;
+mod overlay;
+mod overlay_run;
 mod reload;
 pub mod show;
 mod stale;
@@ -75,6 +77,7 @@ fn run(context: &Context, verb: &Verb) -> Result<ExitCode> {
         Verb::Disable(args) => enable::run(context, args, enable::Wish::Leave),
         Verb::Why(args) => done(why::run(context, args)?),
         Verb::Image(args) => image::run(context, &args.verb),
+        Verb::Overlay(args) => overlay::run(context, &args.verb),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Completions(args) => done(completions::run(args)),
     }
