@@ -26,6 +26,23 @@ pub enum Exit {
     Config = 78,
 }
 
+impl Exit {
+    /// The end of another program of ours, as our own.
+    pub fn from_code(code: Option<i32>) -> Self {
+        let all = [
+            Self::Success,
+            Self::Usage,
+            Self::Data,
+            Self::NoInput,
+            Self::Unavailable,
+            Self::TempFail,
+            Self::NoPermission,
+            Self::Config,
+        ];
+        all.into_iter().find(|exit| code == Some(*exit as i32)).unwrap_or(Self::Failure)
+    }
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

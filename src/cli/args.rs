@@ -2,6 +2,7 @@
 //! It says what may be typed, and nothing of what is done: each verb has a file of its own.
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
+use crate::origin::Origin;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -201,6 +202,16 @@ pub enum ImageVerb {
     /// Put an agent and other files into an image; takes what veneer-inject takes
     #[command(disable_help_flag = true)]
     Inject(ImageInject),
+    /// Fetch a container image, and make an image of it in the store
+    Pull(ImagePull),
+    /// Say by the exit code whether the store has what a reference leads to
+    Exists(ImageExists),
+    /// Make an image of a container image in the store, and write a file for an app of it
+    Import(ImageImport),
+    /// Look for a newer image of an app; it is used with the next start
+    Update(ImageUpdate),
+    /// Have an app use the version before again, with the next start
+    Rollback(ImageRollback),
     /// Show what an image was made from and what stands beside it
     Inspect(ImageInspect),
     /// Read an image as a whole and compare it with its hash tree and root hash
@@ -223,6 +234,64 @@ pub struct ImageInject {
     /// An image and options, as in veneer-inject@.service(8)
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,
+}
+
+/// `veneer image pull`
+#[derive(Debug, Args)]
+pub struct ImagePull {
+    /// A container image, as in image.oci of an app's file
+    #[arg(value_name = "REFERENCE", value_parser = Origin::parse)]
+    pub reference: Origin,
+    /// Look again, though the store has it
+    #[arg(long)]
+    pub always: bool,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image exists`
+#[derive(Debug, Args)]
+pub struct ImageExists {
+    /// A container image, as in image.oci of an app's file
+    #[arg(value_name = "REFERENCE", value_parser = Origin::parse)]
+    pub reference: Origin,
+}
+
+/// `veneer image import`
+#[derive(Debug, Args)]
+pub struct ImageImport {
+    /// A container image, as in image.oci of an app's file
+    #[arg(value_name = "SOURCE", value_parser = Origin::parse)]
+    pub source: Origin,
+    /// Write the file of this app; without it, the file's text is printed
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image update`
+#[derive(Debug, Args)]
+pub struct ImageUpdate {
+    /// The apps
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image rollback`
+#[derive(Debug, Args)]
+pub struct ImageRollback {
+    /// The app
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
 }
 
 /// `veneer image inspect`

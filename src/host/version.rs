@@ -6,7 +6,7 @@ use super::conversion::{Conversion, Outcome};
 use super::interruption::Interruption;
 use super::store::notes::{record, small, write_record};
 use super::store::{StoreDir, StoreLock};
-use super::{below_root, clock, convert, injected};
+use super::{below_root, clock, convert, injected, source};
 use crate::convert::recipe::{Named, recipe};
 use crate::convert::{Arguments as ConvertArguments, Output, Spec};
 use crate::image::manifest::Recipe;
@@ -15,6 +15,7 @@ use crate::layer::digest::Digest;
 use crate::layout::{HISTORIES, IMAGES, STORE, VERSIONS};
 use crate::name::AppId;
 use crate::oci::document::Platform;
+use crate::oci::source::Source;
 use crate::origin::Origin;
 use crate::store::versions::{self, CURRENT, Version, Versions};
 use crate::store::{Record, name};
@@ -322,4 +323,14 @@ impl<'a> App<'a> {
 
 fn history_path(store: &StoreDir, app: &AppId) -> PathBuf {
     store.at(HISTORIES).join(format!("{app}.json"))
+}
+
+/// The configuration of a container image that was made into an image of the store; none if it has none.
+pub fn image_config(store: &StoreDir, origin: &Origin) -> Result<Option<Vec<u8>>> {
+    let source = match (origin, record(store, &origin.to_string())?) {
+        (Origin::Local(source), _) => source.clone(),
+        (_, Some(known)) => Source::Blobs { root: store.at(STORE), digest: known.manifest },
+        (_, None) => return Ok(None),
+    };
+    Ok(source::config(&source, &Platform::of_this_machine())?)
 }

@@ -2,6 +2,7 @@
 //! It fetches and opens nothing; `veneer-pull` fetches, `veneer-convert` opens.
 //! The words are those of containers-transports(5), and of docs/convert.md for what skopeo does not know.
 
+pub mod app_file;
 mod registry;
 
 pub use registry::RegistryRef;

@@ -8,6 +8,7 @@ use super::{Names, making};
 use crate::app::{App, InjectedFile, Making, Pull};
 use crate::config::KEEP;
 use crate::layout::PROFILES;
+use crate::name::AppId;
 use crate::origin::Origin;
 use crate::unit::{Duplicate, Unit, UnitSet, Value};
 
@@ -33,13 +34,28 @@ pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Du
 fn pull(app: &App, making: &Making) -> Unit {
     let mut unit = Unit::from_source(&app.source);
     mounts_for(making.origin.needs(), &mut unit);
-    let mut words = vec!["veneer-pull".to_owned(), making.origin.to_string()];
-    let Pull { auth_file, policy, registries, certificates } = &making.pull;
+    run(&pull_words(&making.origin, &making.pull), &mut unit);
+    unit
+}
+
+/// The command line that fetches.
+pub fn pull_words(origin: &Origin, files: &Pull) -> Vec<String> {
+    let Pull { auth_file, policy, registries, certificates } = files;
     let files =
         [("auth-file", auth_file), ("policy", policy), ("registries", registries), ("certificates", certificates)];
-    words.extend(files.into_iter().filter_map(|(option, path)| Some(format!("--{option}={}", path.as_ref()?))));
-    run(&words, &mut unit);
-    unit
+    let files = files.into_iter().filter_map(|(option, path)| Some(format!("--{option}={}", path.as_ref()?)));
+    ["veneer-pull".to_owned(), origin.to_string()].into_iter().chain(files).collect()
+}
+
+/// The command line that makes an app's image.
+pub fn make_words(id: &AppId, making: &Making) -> Vec<String> {
+    let mut words: Vec<String> = ["veneer-version", "make"].map(str::to_owned).to_vec();
+    words.extend([making.origin.to_string(), format!("--app={id}")]);
+    if making.keep != KEEP {
+        words.push(format!("--keep={}", making.keep));
+    }
+    words.extend(making.injected.iter().map(inject));
+    words
 }
 
 fn convert(app: &App, names: &Names, making: &Making) -> Unit {
@@ -52,13 +68,7 @@ fn convert(app: &App, names: &Names, making: &Making) -> Unit {
         needs.extend(making.origin.needs());
     }
     mounts_for(needs, &mut unit);
-    let mut words: Vec<String> = ["veneer-version", "make"].map(str::to_owned).to_vec();
-    words.extend([making.origin.to_string(), format!("--app={}", app.id)]);
-    if making.keep != KEEP {
-        words.push(format!("--keep={}", making.keep));
-    }
-    words.extend(making.injected.iter().map(inject));
-    run(&words, &mut unit);
+    run(&make_words(&app.id, making), &mut unit);
     unit
 }
 

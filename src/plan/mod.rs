@@ -11,6 +11,7 @@ mod trigger;
 mod verity;
 
 pub use chain::{chain_digest, chain_files, digest_in, unit_files};
+pub use making::{make_words, pull_words};
 
 use crate::app::{App, Autostart, Image, ImageFile, ImagePlace, Making, OverlayMode, Skeleton};
 use crate::layout::AppPaths;

@@ -96,7 +96,7 @@ mod tests {
         let text = history.to_text().expect("text");
         assert_eq!(History::parse(text.as_bytes()), Ok(history.clone()));
         assert!(history.trial.is_none() && history.left.len() == 1);
-        assert!(History::parse(b"[]").is_err());
+        assert!(History::parse(b"[1]").is_err());
     }
 
     #[test]
