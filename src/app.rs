@@ -3,6 +3,7 @@
 //! The tables and keys are those of veneer.app(5).
 
 use crate::name::{AppId, UserName};
+use crate::origin::Origin;
 use crate::path::AbsPath;
 use crate::root_hash::RootHash;
 use crate::size::Size;
@@ -83,6 +84,51 @@ pub enum ImagePlace {
         /// The store roots, in order.
         roots: Vec<AbsPath>,
     },
+    /// Made of a container image when the app is started, and kept in the store.
+    Made(Box<Making>),
+}
+
+/// How an app's image is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Making {
+    /// The link in the store that leads to the version in use.
+    pub current: AbsPath,
+    /// What it is made from.
+    pub origin: Origin,
+    /// What is put into it.
+    pub injected: Vec<InjectedFile>,
+    /// How many versions stay (`store.keep`).
+    pub keep: u32,
+    /// How it is fetched.
+    pub pull: Pull,
+}
+
+/// A file that is put into an image while it is made (`[inject]`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InjectedFile {
+    /// Where it is on the host.
+    pub source: AbsPath,
+    /// Where it will be in the image.
+    pub target: AbsPath,
+    /// Its permissions.
+    pub mode: u16,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+/// Files that say how images are fetched (`[pull]`); each has a place of its own if it is not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pull {
+    /// Who we are at registries.
+    pub auth_file: Option<AbsPath>,
+    /// Which images are taken (containers-policy.json(5)).
+    pub policy: Option<AbsPath>,
+    /// Which registries there are, and how they are reached (containers-registries.conf(5)).
+    pub registries: Option<AbsPath>,
+    /// Certificates of registries, a directory for each (containers-certs.d(5)).
+    pub certificates: Option<AbsPath>,
 }
 
 /// The file system in an image.
@@ -369,4 +415,8 @@ pub struct Settings {
     pub least_trust: usize,
     /// `[prune]`: what becomes of images that nothing refers to.
     pub prune: crate::store::prune::Policy,
+    /// `[store] keep`: how many versions of an app's image stay.
+    pub keep: u32,
+    /// `[pull]`.
+    pub pull: Pull,
 }

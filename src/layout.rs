@@ -31,6 +31,8 @@ pub const BLOBS: &str = "/var/lib/veneer/blobs/sha256";
 pub const RECORDS: &str = "/var/lib/veneer/refs";
 /// The versions of apps with `oci =`, a directory per app: links to images, and `current`.
 pub const VERSIONS: &str = "/var/lib/veneer/apps";
+/// What is known of apps' versions besides their images, a file per app.
+pub const HISTORIES: &str = "/var/lib/veneer/updates";
 /// What the admin wants kept, a file per image.
 pub const PINS: &str = "/var/lib/veneer/pins";
 /// What has been taken out of the store and is about to be deleted.
@@ -103,6 +105,11 @@ impl AppPaths {
     /// The app's root.
     pub fn root(&self) -> String {
         format!("{}/root", self.dir)
+    }
+
+    /// The link that leads to the image in use, of an app whose image is made from a container image.
+    pub fn current(&self) -> String {
+        format!("{VERSIONS}/{}/current", self.id)
     }
 
     /// The persistent upper layer's directory.

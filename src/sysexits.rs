@@ -20,8 +20,27 @@ pub enum Exit {
     Unavailable = 69,
     /// `EX_TEMPFAIL`: not now; what stands in the way was said.
     TempFail = 75,
+    /// `EX_NOPERM`: somebody does not let us.
+    NoPermission = 77,
     /// `EX_CONFIG`: the configuration is wrong.
     Config = 78,
+}
+
+impl Exit {
+    /// The end of another program of ours, as our own.
+    pub fn from_code(code: Option<i32>) -> Self {
+        let all = [
+            Self::Success,
+            Self::Usage,
+            Self::Data,
+            Self::NoInput,
+            Self::Unavailable,
+            Self::TempFail,
+            Self::NoPermission,
+            Self::Config,
+        ];
+        all.into_iter().find(|exit| code == Some(*exit as i32)).unwrap_or(Self::Failure)
+    }
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -94,6 +94,7 @@ pub(super) fn source(app: &App) -> String {
         Image::File(image) => match &image.place {
             ImagePlace::At(path) => path.to_string(),
             ImagePlace::Named { name, .. } => name.to_string(),
+            ImagePlace::Made(making) => making.origin.to_string(),
         },
     }
 }

@@ -4,6 +4,7 @@
 
 use super::overlay_args::OverlayVerb;
 use crate::image::partition::Machine;
+use crate::origin::Origin;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -206,6 +207,17 @@ pub enum ImageVerb {
     /// List the images of the store
     List(ImageList),
     /// Show what an image was made from, what stands beside it and what uses it
+    /// Fetch a container image, and make an image of it in the store
+    Pull(ImagePull),
+    /// Say by the exit code whether the store has what a reference leads to
+    Exists(ImageExists),
+    /// Make an image of a container image in the store, and write a file for an app of it
+    Import(ImageImport),
+    /// Look for a newer image of an app; it is used with the next start
+    Update(ImageUpdate),
+    /// Have an app use the version before again, with the next start
+    Rollback(ImageRollback),
+    /// Show what an image was made from and what stands beside it
     Inspect(ImageInspect),
     /// Keep images, whatever refers to them
     Pin(ImagePin),
@@ -325,6 +337,59 @@ pub struct ImagePush {
     /// Speak HTTP, or HTTPS with any certificate
     #[arg(long)]
     pub insecure: bool,
+/// `veneer image pull`
+#[derive(Debug, Args)]
+pub struct ImagePull {
+    /// A container image, as in image.oci of an app's file
+    #[arg(value_name = "REFERENCE", value_parser = Origin::parse)]
+    pub reference: Origin,
+    /// Look again, though the store has it
+    #[arg(long)]
+    pub always: bool,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image exists`
+#[derive(Debug, Args)]
+pub struct ImageExists {
+    /// A container image, as in image.oci of an app's file
+    #[arg(value_name = "REFERENCE", value_parser = Origin::parse)]
+    pub reference: Origin,
+}
+
+/// `veneer image import`
+#[derive(Debug, Args)]
+pub struct ImageImport {
+    /// A container image, as in image.oci of an app's file
+    #[arg(value_name = "SOURCE", value_parser = Origin::parse)]
+    pub source: Origin,
+    /// Write the file of this app; without it, the file's text is printed
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image update`
+#[derive(Debug, Args)]
+pub struct ImageUpdate {
+    /// The apps
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image rollback`
+#[derive(Debug, Args)]
+pub struct ImageRollback {
+    /// The app
+    #[arg(value_name = "ID")]
+    pub id: String,
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,

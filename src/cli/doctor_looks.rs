@@ -208,7 +208,7 @@ fn image(app: &App) -> Option<String> {
     match &app.image {
         Image::File(image) => match &image.place {
             ImagePlace::At(path) => Some(path.to_string()),
-            ImagePlace::Named { .. } => None,
+            ImagePlace::Named { .. } | ImagePlace::Made(_) => None,
         },
         Image::Directory(_) => None,
     }

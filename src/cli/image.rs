@@ -6,8 +6,8 @@ use super::args::{ImageDisk, ImageInspect, ImageSign, ImageVerb, ImageVerify};
 use super::context::Context;
 use super::fault::fault;
 use super::image_text::{FileRow, Shown, render};
-use super::json;
 use super::{image_keep, image_list, image_ship};
+use super::{import, json, pulled};
 use crate::app::ImagePlace;
 use crate::config::Host;
 use crate::host::below_root;
@@ -36,6 +36,11 @@ pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
         ImageVerb::Export(args) => image_ship::export(context, args),
         ImageVerb::Push(args) => image_ship::push(context, args),
         ImageVerb::Prune(args) => prune(context, &args.words),
+        ImageVerb::Pull(args) => pulled::pull(context, args),
+        ImageVerb::Import(args) => import::run(context, args),
+        ImageVerb::Update(args) => pulled::update(context, args),
+        ImageVerb::Rollback(args) => pulled::rollback(context, args),
+        ImageVerb::Exists(args) => return exists(context, args),
         ImageVerb::Inspect(args) => inspect(context, args),
         ImageVerb::Verify(args) => verify(context, args),
         ImageVerb::Sign(args) => signed(context, args),
@@ -46,6 +51,11 @@ pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
         None => error,
     })?;
     print(&text).map(|()| ExitCode::SUCCESS)
+}
+
+/// As `podman image exists` has it: 0 and 1, and not a word.
+fn exists(context: &Context, args: &super::args::ImageExists) -> Result<ExitCode> {
+    Ok(if pulled::exists(context, args)? { ExitCode::SUCCESS } else { Exit::Failure.into() })
 }
 
 fn helper(context: &Context, verb: &str, words: &[OsString]) -> Result<String> {

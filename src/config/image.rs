@@ -2,11 +2,15 @@
 //! Whether a file exists or verifies is the helpers' business, at start.
 //! The rules are DESIGN-given and described in veneer.app(5), "[IMAGE]".
 
+use super::keys::APP;
 use super::read::{Field, Fields};
 use super::report::Report;
 use super::settings::Host;
 use super::text::File;
-use crate::app::{FileSystem, Image, ImageFile, ImagePlace, Trust, Verify};
+use crate::app::{FileSystem, Image, ImageFile, ImagePlace, InjectedFile, Making, Settings, Trust, Verify};
+use crate::layout::{self, AppPaths};
+use crate::name::AppId;
+use crate::origin::{Build, Origin};
 use crate::path::AbsPath;
 use crate::root_hash::RootHash;
 
@@ -14,6 +18,11 @@ use crate::root_hash::RootHash;
 const ENDINGS: [&str; 2] = [".raw", ".app.img"];
 /// What is left of a file name's 255 bytes for the longest ending of ours (`.roothash.p7s`).
 const NAME_MAX: usize = 240;
+/// Keys that an image of ours has no use for.
+const NOT_WITH_MADE: [(&str, &str); 2] = [
+    ("type", "is of image files: what is made of a container image is EROFS"),
+    ("fallback", "is of image files: an image that is made when it is needed is never missing"),
+];
 /// Keys that say nothing about a directory.
 const ONLY_WITH_FILE: [&str; 4] = ["root-hash", "type", "verify", "fallback"];
 
@@ -26,14 +35,17 @@ pub(super) fn foreign_path(text: &str) -> Result<AbsPath, String> {
     Ok(path)
 }
 
-pub(super) fn read(section: Fields<'_, '_>, file: &File, host: &Host<'_>, report: &mut Report) -> Option<Image> {
+/// Reads the section of an app with this id.
+pub(super) fn read(
+    section: Fields<'_, '_>,
+    (id, file): (&AppId, &File),
+    host: &Host<'_>,
+    report: &mut Report,
+) -> Option<Image> {
     match source(section, file, report) {
         Some(Source::Directory(field)) => directory(section, field, host, report),
         Some(Source::File(field)) => image_file(section, field, host, report).map(Image::File),
-        Some(Source::Oci(field)) => {
-            field.error(report, OCI);
-            None
-        }
+        Some(Source::Made(field, origin)) => made(section, (field, origin(field, report)), id, host, report),
         None => {
             // All mistakes at once, though no image comes of it.
             Rest::read(section, host, report);
@@ -42,31 +54,32 @@ pub(super) fn read(section: Fields<'_, '_>, file: &File, host: &Host<'_>, report
     }
 }
 
-const OCI: &str = "this version cannot convert container images yet: \
-    make an image with mkfs.erofs and veritysetup and name it in `file`, see veneer.app(5)";
+type Reader = fn(Field<'_, '_>, &mut Report) -> Option<Origin>;
 
 enum Source<'n, 'a> {
     File(Field<'n, 'a>),
     Directory(Field<'n, 'a>),
-    Oci(Field<'n, 'a>),
+    /// Made of a container image, which the reader says.
+    Made(Field<'n, 'a>, Reader),
 }
 
 /// The one source; two are an error that names both.
 fn source<'n, 'a>(section: Fields<'n, 'a>, file: &File, report: &mut Report) -> Option<Source<'n, 'a>> {
     let given: Vec<(&str, Field<'n, 'a>)> =
-        ["file", "directory", "oci"].into_iter().filter_map(|key| Some((key, section.get(key)?))).collect();
+        ["file", "directory", "oci", "build"].into_iter().filter_map(|key| Some((key, section.get(key)?))).collect();
     match given[..] {
         [] if section.is_broken() => None,
         [] => {
-            let text =
-                "the app has no image: write `file = \"/PATH/TO/IMAGE.raw\"` or `directory = \"/PATH\"` in [image]";
+            let text = "the app has no image: write `file = \"/PATH/TO/IMAGE.raw\"`, `oci = \"docker://REGISTRY/NAME\"` \
+                        or `directory = \"/PATH\"` in [image]";
             report.missing(section.at, file, section.key(""), text);
             None
         }
         [(key, field)] => Some(match key {
             "file" => Source::File(field),
             "directory" => Source::Directory(field),
-            _ => Source::Oci(field),
+            "oci" => Source::Made(field, |field, report| field.parse(report, Origin::parse)),
+            _ => Source::Made(field, build),
         }),
         [(first, one), (second, other), ..] => {
             let (first, one, second, other) =
@@ -112,6 +125,65 @@ fn image_file(
     let trust = trust?;
     policy(trust.rank(), section.get("require").unwrap_or(field), "the image", host, report);
     Some(ImageFile { place, kind, trust, verify, fallback })
+}
+
+/// The image, with what is put into it while it is made.
+pub(super) fn with(mut image: Image, injected: Vec<InjectedFile>) -> Image {
+    if let Image::File(ImageFile { place: ImagePlace::Made(making), .. }) = &mut image {
+        making.injected = injected;
+    }
+    image
+}
+
+/// An image made of a container image: what it must show is asked of what is made.
+fn made(
+    section: Fields<'_, '_>,
+    (field, origin): (Field<'_, '_>, Option<Origin>),
+    id: &AppId,
+    host: &Host<'_>,
+    report: &mut Report,
+) -> Option<Image> {
+    for (key, said) in NOT_WITH_MADE {
+        if let Some(stray) = section.get(key) {
+            stray.error(report, said);
+        }
+    }
+    let (trust, verify) = (trust(section, report)?, Verify::default());
+    let verify = if section.get("verify").is_some() { self::verify(section, Some(&trust), report) } else { verify };
+    if trust == Trust::Nothing {
+        section
+            .get("require")
+            .unwrap_or(field)
+            .error(report, "what is made of a container image always has a hash tree");
+    }
+    policy(trust.rank(), section.get("require").unwrap_or(field), "the image", host, report);
+    let Settings { keep, pull, .. } = &host.settings;
+    let current = AbsPath::parse(&AppPaths::new(id).current()).ok()?;
+    let making = Making { current, origin: origin?, injected: Vec::new(), keep: *keep, pull: pull.clone() };
+    let place = ImagePlace::Made(Box::new(making));
+    Some(Image::File(ImageFile { place, kind: FileSystem::Erofs, trust, verify, fallback: None }))
+}
+
+/// `build = { context = "/PATH", file = "Containerfile" }`.
+fn build(field: Field<'_, '_>, report: &mut Report) -> Option<Origin> {
+    let table = Fields::from_field(APP, "image.build", field, report);
+    if !table.is_table() {
+        return None;
+    }
+    let (context, file) = (table.get("context"), table.get("file"));
+    if context.is_none() {
+        report.error(field.at, table.key("context"), "`context` is missing: write build = { context = \"/PATH\" }");
+    }
+    let context = context.and_then(|field| field.parse(report, foreign_path));
+    let base = context.clone().unwrap_or_else(|| layout::path("/"));
+    let file = file.map(|field| field.parse(report, |file| Build::file_in(&base, file)));
+    match Build::new(context?, flat(file)?) {
+        Ok(build) => Some(Origin::Build(build)),
+        Err(said) => {
+            field.error(report, said);
+            None
+        }
+    }
 }
 
 /// What is said of an image file besides where it is.

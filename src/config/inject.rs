@@ -3,15 +3,17 @@
 //! The keys are those of docs/inject.md, `[inject]` of an app's file among them.
 
 use super::image::foreign_path;
-use super::keys::INJECT;
+use super::keys::{APP, INJECT, Section};
 use super::node::{At, Kind, parse};
 use super::read::{Field, Fields};
 use super::report::Report;
 use super::text::File;
+use crate::app::{Image, ImageFile, ImagePlace, InjectedFile};
 use crate::image::limits::check_link;
 use crate::image::tree::{Meta, Mode};
 use crate::inject::{AGENT, Given, Injection, Purpose, What};
 use crate::layer::path::LayerPath;
+use crate::path::AbsPath;
 use crate::problem::Problem;
 use std::path::PathBuf;
 
@@ -37,27 +39,77 @@ pub fn load_injections(file: &File) -> Result<Vec<Typed>, Vec<Problem>> {
 }
 
 fn read(section: Fields<'_, '_>, report: &mut Report) -> Vec<Typed> {
-    let mut list: Vec<(At<'_>, Typed)> = Vec::new();
-    if let Some(field) = section.get("agent") {
-        let source = field.parse(report, |text| Ok(PathBuf::from(foreign_path(text)?.as_str())));
-        let agent = source.and_then(|source| Injection::agent(source).ok());
-        list.extend(agent.map(|agent| (field.at, agent)));
-    }
-    for (key, name, one) in [
-        ("directory", "inject.directory", directory as fn(_, &mut Report) -> Option<Typed>),
-        ("file", "inject.file", in_file),
-        ("link", "inject.link", link),
-    ] {
-        let Some(field) = section.get(key) else { continue };
-        let wanted = format!("tables: write [[{name}]]");
-        for node in field.items(report, &wanted) {
-            let item = Fields::from_field(INJECT, name, field.item(node), report);
-            if item.is_table() {
-                list.extend(one(item, report).map(|injection| (node.at, injection)));
-            }
-        }
+    let mut list = agent(section, report);
+    let kinds: [Listed; 3] =
+        [("directory", "inject.directory", directory), ("file", "inject.file", in_file), ("link", "inject.link", link)];
+    for kind in kinds {
+        list.extend(each(section, INJECT, kind, report));
     }
     once_each(list, report)
+}
+
+fn agent<'a>(section: Fields<'_, 'a>, report: &mut Report) -> Vec<(At<'a>, Typed)> {
+    let Some(field) = section.get("agent") else { return Vec::new() };
+    let source = field.parse(report, |text| Ok(PathBuf::from(foreign_path(text)?.as_str())));
+    let agent = source.and_then(|source| Injection::agent(source).ok());
+    agent.map(|agent| (field.at, agent)).into_iter().collect()
+}
+
+/// A key, the name of its tables, and who reads one of them.
+type Listed = (&'static str, &'static str, fn(Fields<'_, '_>, &mut Report) -> Option<Typed>);
+
+fn each<'a>(
+    section: Fields<'_, 'a>,
+    sections: &'static [Section],
+    (key, name, one): Listed,
+    report: &mut Report,
+) -> Vec<(At<'a>, Typed)> {
+    let Some(field) = section.get(key) else { return Vec::new() };
+    let wanted = format!("tables: write [[{name}]]");
+    let mut list = Vec::new();
+    for node in field.items(report, &wanted) {
+        let item = Fields::from_field(sections, name, field.item(node), report);
+        if item.is_table() {
+            list.extend(one(item, report).map(|injection| (node.at, injection)));
+        }
+    }
+    list
+}
+
+/// `[inject]` of an app's file: the agent and files go into an image that is made for the app, and into no other.
+pub(super) fn of_app(section: Fields<'_, '_>, image: Option<&Image>, report: &mut Report) -> Vec<InjectedFile> {
+    let made = matches!(image, None | Some(Image::File(ImageFile { place: ImagePlace::Made(_), .. })));
+    if let (Some(at), false) = (section.at, made) {
+        let text = "goes with `oci` and `build` in [image]: put files into an image that is there with \
+                    `veneer image inject`, or bind them with service.bind";
+        report.error(at, section.key(""), text);
+        return Vec::new();
+    }
+    let mut list = agent(section, report);
+    list.extend(each(section, APP, ("file", "inject.file", in_file), report));
+    let places: Vec<At<'_>> = list.iter().map(|(at, _)| *at).collect();
+    let kept = once_each(list, report);
+    places.into_iter().zip(kept).filter_map(|(at, injection)| converted(at, &injection, report)).collect()
+}
+
+/// As the converter's command line has it.
+fn converted(at: At<'_>, injection: &Typed, report: &mut Report) -> Option<InjectedFile> {
+    let What::File(source) = &injection.what else { return None };
+    let target = injection.target.shown();
+    let paths = AbsPath::parse(source.to_str()?).and_then(|source| Ok((source, AbsPath::parse(&target)?)));
+    let paths = paths.and_then(|(source, target)| {
+        let odd = [&source, &target].into_iter().find(|path| path.as_str().contains(':'));
+        let odd = odd.map(|path| format!("{path} has a colon in it, which parts source and target"));
+        odd.map_or(Ok((source, target)), Err)
+    });
+    let Meta { mode, uid, gid, .. } = injection.meta;
+    match paths {
+        Ok((source, target)) => Some(InjectedFile { source, target, mode: mode.0, uid, gid }),
+        Err(said) => {
+            report.error(at, super::report::Key::of("inject", ""), said);
+            None
+        }
+    }
 }
 
 /// Each target once.

@@ -19,8 +19,9 @@ pub const APP: &[Section] = &[
     Section { name: "app", keys: &["description", "autostart", "extends"] },
     Section {
         name: "image",
-        keys: &["file", "root-hash", "require", "type", "verify", "oci", "directory", "fallback", "skeleton"],
+        keys: &["file", "root-hash", "require", "type", "verify", "oci", "build", "directory", "fallback", "skeleton"],
     },
+    Section { name: "image.build", keys: &["context", "file"] },
     Section { name: "overlay", keys: &["mode", "size", "layers", "writable"] },
     Section { name: "inject", keys: &["agent", "file"] },
     Section { name: "inject.file", keys: &["source", "target", "mode", "uid", "gid"] },
@@ -50,10 +51,11 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "prune", "reset"] },
-    Section { name: "store", keys: &["roots"] },
+    Section { name: "", keys: &["store", "policy", "prune", "pull", "reset"] },
+    Section { name: "store", keys: &["roots", "keep"] },
     Section { name: "policy", keys: &["require"] },
     Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
+    Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
 ];
 
 /// The sections of a file of `overlays.d`.

@@ -31,6 +31,6 @@ pub use cross::cross_check;
 pub use host_overlay::{load_batch, load_overlay};
 pub use inject::load_injections;
 pub use mentions::{Mention, Mentioned, mentions};
-pub use settings::Host;
+pub use settings::{Host, KEEP};
 pub use template::{Origin, origins};
 pub use text::{AppState, AppText, Body, ConfigText, Dir, DropIns, File, Named};

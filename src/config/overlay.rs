@@ -118,11 +118,3 @@ pub(super) fn fits(overlay: &Overlay, image: &Image, service: &Service, section:
         report.warning(field.at, field.key, text);
     }
 }
-
-/// `[inject]` is part of the format, but of a later version.
-pub(super) fn inject(section: Fields<'_, '_>, report: &mut Report) {
-    if let Some(at) = section.at {
-        let text = "this version cannot inject files yet: put them into the image, or bind them with service.bind";
-        report.error(at, section.key(""), text);
-    }
-}

@@ -4,16 +4,22 @@
 
 use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
-use super::node::{At, Table, parse};
+use super::node::{At, Kind, Table, parse};
 use super::prune;
-use super::read::Fields;
+use super::read::{Field, Fields};
 use super::report::Report;
 use super::template::Templates;
 use super::text::ConfigText;
-use crate::app::{Settings, Trust};
+use crate::app::{Pull, Settings, Trust};
 use crate::layout::{STORE_ROOTS, path};
 use crate::path::AbsPath;
 use crate::problem::Problem;
+use std::ops::RangeInclusive;
+
+/// How many versions of an app's image stay unless `store.keep` says otherwise.
+pub const KEEP: u32 = 3;
+/// What `store.keep` may say.
+const KEPT: RangeInclusive<u32> = 2..=100;
 
 /// The host that apps are configured for.
 #[derive(Debug)]
@@ -61,6 +67,10 @@ impl<'a> Host<'a> {
             self.settings.roots = roots.into_iter().map(|(_, root)| root).collect();
         }
         self.settings.prune = prune::read(top.section(SETTINGS, "prune", report), report, self.settings.prune);
+        if let Some(keep) = store.get("keep").and_then(|field| versions(field, report)) {
+            self.settings.keep = keep;
+        }
+        self.settings.pull = pull(top.section(SETTINGS, "pull", report), report);
         if let Some(field) = policy.get("require") {
             match field.choice(report, &Trust::NAMES) {
                 Some(rank) => self.ask_for(rank, field.at),
@@ -87,6 +97,35 @@ fn shown(at: At<'_>) -> String {
     format!("{}:{}:{}", at.file.path, place.line, place.column)
 }
 
+/// How many versions stay: the one in use, and at least the one to go back to.
+fn versions(field: Field<'_, '_>, report: &mut Report) -> Option<u32> {
+    let Kind::Integer(text) = field.kind else {
+        field.wrong(report, "an integer");
+        return None;
+    };
+    let keep = text.parse().ok().filter(|keep| KEPT.contains(keep));
+    if keep.is_none() {
+        field.error(report, format!("{text} versions cannot be kept: {} to {} can", KEPT.start(), KEPT.end()));
+    }
+    keep
+}
+
+fn pull(section: Fields<'_, '_>, report: &mut Report) -> Pull {
+    let mut at = |key| section.get(key).and_then(|field| field.parse(report, AbsPath::parse));
+    Pull {
+        auth_file: at("auth-file"),
+        policy: at("policy"),
+        registries: at("registries"),
+        certificates: at("certificates"),
+    }
+}
+
 fn defaults() -> Settings {
-    Settings { roots: STORE_ROOTS.iter().map(|root| path(root)).collect(), least_trust: 0, prune: Default::default() }
+    Settings {
+        roots: STORE_ROOTS.iter().map(|root| path(root)).collect(),
+        least_trust: 0,
+        prune: Default::default(),
+        keep: KEEP,
+        pull: Pull::default(),
+    }
 }

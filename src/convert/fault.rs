@@ -20,6 +20,11 @@ pub fn verdict(spec: &Spec, error: &Error) -> (String, Exit) {
     (text.replace('\n', " "), kinds().next().map_or(Exit::Failure, exit))
 }
 
+/// How the program ends by an error of a conversion.
+pub fn exit_of(error: &Error) -> Exit {
+    error.chain().filter_map(kind).next().map_or(Exit::Failure, exit)
+}
+
 /// Some errors name the source themselves.
 fn about(source: &str, said: String) -> String {
     if said.starts_with(source) { said } else { format!("{source}: {said}") }

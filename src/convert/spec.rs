@@ -131,8 +131,14 @@ pub struct FileToInject {
 
 impl FileToInject {
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not SOURCE:TARGET[:MODE]");
+        let wrong = || format!("{text:?} is not SOURCE:TARGET[:MODE[:UID:GID]]");
         let (source, rest) = text.split_once(':').ok_or_else(wrong)?;
+        let id = |text: &str| text.parse::<u32>().map_err(|_| wrong());
+        let (rest, uid, gid) = match rest.rsplitn(3, ':').collect::<Vec<_>>()[..] {
+            // Behind the mode, never without it.
+            [gid, uid, rest] if rest.contains(':') => (rest, id(uid)?, id(gid)?),
+            _ => (rest, 0, 0),
+        };
         let (target, mode) = match rest.rsplit_once(':') {
             Some((target, mode)) => (target, u16::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o7777)),
             None => (rest, Some(0o755)),
@@ -142,7 +148,7 @@ impl FileToInject {
         if source.is_empty() || target.is_root() {
             return Err(wrong());
         }
-        Ok(Self { source: source.into(), target, meta: Meta { mode, ..Meta::default() } })
+        Ok(Self { source: source.into(), target, meta: Meta { mode, uid, gid, ..Meta::default() } })
     }
 }
 

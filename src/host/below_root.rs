@@ -105,6 +105,17 @@ fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Makes a symbolic link, in the place of one that has its name, by a rename; on the disk when this is done.
+pub fn link_anew(path: &Path, target: &str) -> Result<()> {
+    let act = || format!("linking {}", path.display());
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = dir.join(format!(".{name}.new"));
+    remove(&draft)?;
+    std::os::unix::fs::symlink(target, &draft).with_context(act)?;
+    fs::rename(&draft, path).and_then(|()| sync_dir(dir)).with_context(act)
+}
+
 /// Removes a file; one that is not there is as good as removed.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {

@@ -49,9 +49,11 @@ fn is_newer(stale: &Stale, mark: &LiveMark) -> Result<bool> {
         Stale::Units => mark_store::unit(&mark.id),
         Stale::Replaced(path) | Stale::Appeared(path) => path.clone(),
     };
-    let found = std::fs::metadata(&path).with_context(|| format!("looking at {path}"))?;
-    let changed = i128::from(found.ctime()) * 1_000_000 + i128::from(found.ctime_nsec() / 1000);
-    Ok(changed >= i128::from(mark.since))
+    let act = || format!("looking at {path}");
+    // A link that was switched may lead to a file that is older than the mounts.
+    let found = [std::fs::metadata(&path).with_context(act)?, std::fs::symlink_metadata(&path).with_context(act)?];
+    let changed = found.map(|found| i128::from(found.ctime()) * 1_000_000 + i128::from(found.ctime_nsec() / 1000));
+    Ok(changed.into_iter().any(|changed| changed >= i128::from(mark.since)))
 }
 
 fn restart(id: &AppId) -> Result<()> {

@@ -68,6 +68,16 @@ impl<'a> Conversion<'a> {
         Ok(Self { spec, opened, injections, recipe, mkfs, cached: matches!(named, Named::By(_)), tar })
     }
 
+    /// What decides the image's bytes.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Whether the recipe names the source by its digest: then the same recipe makes the same image.
+    pub fn is_by_digest(&self) -> bool {
+        self.cached
+    }
+
     /// The image, if it is there and would be made the same again.
     pub fn kept(&self, output: &Output) -> Result<Option<Manifest>> {
         self.kept_at(&place(output)?)

@@ -119,7 +119,7 @@ impl ImageData {
 }
 
 fn open_rest(trusted: &Trusted, wanted: &ImageFile, path: &AbsPath, opened: Opened) -> Result<FoundImage> {
-    let beside = Beside::new(trusted, path, &opened);
+    let beside = Beside::new(trusted, path, &opened)?;
     let verity = if wanted.trust == Trust::Nothing { None } else { Some(beside.verity(&wanted.trust)?) };
     Ok(FoundImage { image: ImageData::new(opened, path.to_string()), verity })
 }
@@ -134,9 +134,22 @@ struct Beside<'a> {
 }
 
 impl<'a> Beside<'a> {
-    fn new(trusted: &'a Trusted, path: &'a AbsPath, opened: &'a Opened) -> Self {
-        let (directory, file) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
-        Self { trusted, image: path.as_str(), opened, directory, names: SideNames::of(file) }
+    /// By the name that was asked for; by the image's own if that is a link to it with no tree of its name there.
+    fn new(trusted: &'a Trusted, path: &'a AbsPath, opened: &'a Opened) -> Result<Self> {
+        let of = |path: &'a str| {
+            let (directory, file) = path.rsplit_once('/').unwrap_or(("", path));
+            Self { trusted, image: path, opened, directory, names: SideNames::of(file) }
+        };
+        let asked = of(path.as_str());
+        if opened.real == path.as_str() {
+            return Ok(asked);
+        }
+        for tree in &asked.names.tree {
+            if asked.open(tree)?.is_some() {
+                return Ok(asked);
+            }
+        }
+        Ok(Self { image: path.as_str(), ..of(&opened.real) })
     }
 
     fn verity(&self, trust: &Trust) -> Result<VerityFiles> {

@@ -8,6 +8,7 @@ use crate::app::Verify;
 use crate::image::manifest::Manifest;
 use crate::layout::LIBEXEC;
 use crate::root_hash::RootHash;
+use crate::sysexits::Exit;
 use crate::verity::names::SideNames;
 use crate::verity::{Fault, Superblock};
 use anyhow::{Context, Result};
@@ -119,6 +120,16 @@ pub fn become_helper(name: &str, words: &[std::ffi::OsString]) -> anyhow::Error 
     let program = format!("{LIBEXEC}/{name}");
     let error = Command::new(&program).args(words).exec();
     not_run(&program, error)
+}
+
+/// Runs one of our helpers to its end; the error is silent but for its code, since the helper has said what was wrong.
+pub fn run_helper(name: &str, words: &[std::ffi::OsString]) -> anyhow::Result<()> {
+    let program = format!("{LIBEXEC}/{name}");
+    let status = Command::new(&program).args(words).status().map_err(|error| not_run(&program, error))?;
+    match status.code() {
+        Some(0) => Ok(()),
+        code => Err(Fault { exit: Exit::from_code(code), sentence: format!("{name} {status}") }.into()),
+    }
 }
 
 fn not_run(program: &str, error: std::io::Error) -> anyhow::Error {

@@ -20,7 +20,7 @@ use crate::oci::image::{self, First, Image};
 use crate::oci::layer::{ImageLayer, Reading, TarLayer};
 use crate::oci::overlay2;
 use crate::oci::source::{Named, Source};
-use crate::oci::store::{Store, StoredFile};
+use crate::oci::store::{Store, StoredFile, find_document};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt as _;
@@ -54,6 +54,7 @@ pub fn open(source: &Source, platform: &Platform, reading: &Reading) -> io::Resu
         Source::ContainerdName { root, name } => {
             named_in_containerd(root, name).and_then(|digest| containerd(root, &digest, platform, reading))
         }
+        Source::Blobs { root, digest } => by_digest(root.clone(), digest, platform, reading),
         Source::Snapshot(paths) => overlay(paths.clone(), reading),
         Source::Tar(path) => tar(path, reading),
         Source::TarStdin => Ok(stdin(reading)),
@@ -88,7 +89,12 @@ fn archive(named: &Named, first: First, platform: &Platform, reading: &Reading) 
 
 /// containerd keeps blobs as a layout does.
 fn containerd(root: &Path, digest: &Digest, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
-    let store = Rc::new(LayoutDirectory(root.join("io.containerd.content.v1.content")));
+    by_digest(root.join("io.containerd.content.v1.content"), digest, platform, reading)
+}
+
+/// An image by its digest, of a directory that keeps blobs as a layout does.
+fn by_digest(layout: PathBuf, digest: &Digest, platform: &Platform, reading: &Reading) -> io::Result<Opened> {
+    let store = Rc::new(LayoutDirectory(layout));
     let image = image::by_digest(&*store, digest, &Wanted { name: None, platform: platform.clone() })?;
     of_image(store, image, reading)
 }
@@ -166,6 +172,29 @@ fn overlay(paths: Vec<PathBuf>, reading: &Reading) -> io::Result<Opened> {
 fn no_image(layers: Vec<Box<dyn Layer>>, bytes: Option<u64>, reading: &Reading) -> Opened {
     let (seed, epoch) = (seed_of_anything(), Time::default());
     Opened { layers, seed, epoch, image: None, bytes, meter: reading.meter.clone() }
+}
+
+/// The bytes of an image's configuration; none of what is no image.
+pub fn config(source: &Source, platform: &Platform) -> io::Result<Option<Vec<u8>>> {
+    let layout = |path: &Path| Rc::new(LayoutDirectory(path.to_owned())) as Rc<dyn Store>;
+    let (store, first, name): (Rc<dyn Store>, First, Option<String>) = match source {
+        Source::Oci(named) => (layout(&named.path), First::Index, named.name.clone()),
+        Source::OciArchive(named) => (Rc::new(LayoutArchive::open(&named.path)?), First::Index, named.name.clone()),
+        Source::DockerArchive(named) => (Rc::new(LayoutArchive::open(&named.path)?), First::Docker, named.name.clone()),
+        Source::Blobs { root, digest } => return config_of(&*layout(root), digest, platform),
+        Source::Containerd { root, digest } => {
+            return config_of(&*layout(&root.join("io.containerd.content.v1.content")), digest, platform);
+        }
+        _ => return Ok(None),
+    };
+    let wanted = Wanted { name: name.as_deref(), platform: platform.clone() };
+    let image = image::find(&*store, first, &wanted)?;
+    find_document(&*store, &image.config_file)
+}
+
+fn config_of(store: &dyn Store, digest: &Digest, platform: &Platform) -> io::Result<Option<Vec<u8>>> {
+    let image = image::by_digest(store, digest, &Wanted { name: None, platform: platform.clone() })?;
+    find_document(store, &image.config_file)
 }
 
 /// The directories of a layer and of those below it, the topmost first.

@@ -88,6 +88,30 @@ impl Systemctl {
     }
 }
 
+/// How many seconds an app must have been up to count as having come up.
+const PROBATION: u64 = 30;
+
+/// Whether an app, first started with what it runs at this time, never came up since, or not for long.
+pub fn failed_early(id: &AppId, since: u64) -> Result<bool> {
+    let unit = format!("app@{id}.service");
+    let property = "--property=ActiveEnterTimestamp,InactiveEnterTimestamp";
+    let shown = read("systemctl", &["show", "--timestamp=unix", property, "--", &unit])?;
+    let at = |key: &str| {
+        let line = shown.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix("=@"));
+        line.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let (up, down) = (at("ActiveEnterTimestamp"), at("InactiveEnterTimestamp"));
+    Ok(up < since || down.saturating_sub(up) < PROBATION)
+}
+
+/// Has systemd start an app that has failed; it is not waited for.
+pub fn start_again(id: &AppId) -> Result<()> {
+    let unit = format!("app@{id}.service");
+    read("systemctl", &["reset-failed", "--", &unit])
+        .and_then(|_| read("systemctl", &["start", "--no-block", "--", &unit]))?;
+    Ok(())
+}
+
 fn read(program: &str, words: &[&str]) -> Result<String> {
     let act = || format!("running {program} {}", words.first().copied().unwrap_or_default());
     let Output { status, stdout, stderr } = command(program, words).output().with_context(act)?;

@@ -30,6 +30,8 @@ pub struct Opened {
     pub parent: OwnedFd,
     /// What it was when it was opened.
     pub identity: FileIdentity,
+    /// Its path without links.
+    pub real: String,
 }
 
 /// Who may own what is opened, and where paths begin.
@@ -85,6 +87,8 @@ impl Trusted {
         wanted: Wanted,
     ) -> Result<Option<Opened>> {
         let mut links = 0;
+        // The names of the directories walked through, for the path without links.
+        let mut names: Vec<String> = Vec::new();
         loop {
             let Some(part) = rest.pop_front() else {
                 // Only `/` itself, or a link to it, ends here.
@@ -93,6 +97,7 @@ impl Trusted {
             if part.name == ".." {
                 if stack.len() > 1 {
                     stack.pop();
+                    names.pop();
                 }
                 continue;
             }
@@ -121,6 +126,7 @@ impl Trusted {
                     }
                     if target.starts_with('/') {
                         stack.truncate(0);
+                        names.clear();
                         stack.push(self.root.try_clone().context("keeping /")?);
                     }
                     for part in parts(&target, Origin::Link).into_iter().rev() {
@@ -130,10 +136,13 @@ impl Trusted {
                 FileType::Directory => {
                     self.check(&status, path, &part.name)?;
                     stack.push(found);
+                    names.push(part.name);
                 }
                 _ if !rest.is_empty() => return Err(not_a(path, "directory")),
                 kind => {
-                    return self.finish_file(here.as_fd(), &part.name, (found, status, kind), path, wanted).map(Some);
+                    let opened = self.finish_file(here.as_fd(), &part.name, (found, status, kind), path, wanted)?;
+                    names.push(part.name);
+                    return Ok(Some(Opened { real: format!("/{}", names.join("/")), ..opened }));
                 }
             }
         }
@@ -149,7 +158,7 @@ impl Trusted {
             anyhow::bail!("{path} leads nowhere")
         };
         let identity = identity(&stat(fd.as_fd(), path)?);
-        Ok(Some(Opened { fd, parent, identity }))
+        Ok(Some(Opened { fd, parent, identity, real: path.to_owned() }))
     }
 
     fn finish_file(
@@ -174,7 +183,7 @@ impl Trusted {
             return Err(Fault::data(format!("{path} was replaced while it was opened")).into());
         }
         let parent = parent.try_clone_to_owned().context("keeping a directory")?;
-        Ok(Opened { fd, parent, identity: identity(&opened) })
+        Ok(Opened { fd, parent, identity: identity(&opened), real: path.to_owned() })
     }
 
     fn check(&self, status: &Stat, path: &str, part: &str) -> Result<()> {
@@ -343,6 +352,10 @@ mod tests {
         for good in ["/links/absolute", "/links/relative", "/links/above", "/links/chain", "/links/dir/image"] {
             assert!(place.open(good).expect(good).is_some(), "{good}");
         }
+        let real = |path| place.open(path).expect("good").expect("there").real;
+        assert_eq!(real("/links/chain"), "/good/image");
+        assert_eq!(real("/links/above"), "/good/image");
+        assert_eq!(real("/links/dir/image"), "/good/image");
         assert!(place.open("/links/dir/none").expect("nothing wrong").is_none());
         assert!(place.refused("/links/nothing").ends_with("is a link to nothing"));
         assert!(place.refused("/links/round").contains("too many links"));

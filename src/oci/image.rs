@@ -19,6 +19,8 @@ pub struct Image {
     /// The digest of its configuration: the one thing that all forms of an image have in common. It names the layers
     /// by what they are decompressed, so two images with one configuration are the same.
     pub config: Digest,
+    /// The name of its configuration in the store.
+    pub config_file: String,
     /// When it was made, as its configuration says.
     pub epoch: Time,
     /// Its layers, the lowest first.
@@ -94,7 +96,7 @@ fn from_manifest(store: &dyn Store, chosen: Chosen, wanted: &Wanted<'_>) -> io::
         Ok(LayerBlob { file: blob_name(&layer.digest), stored, diff_id })
     };
     let layers = layers.into_iter().zip(diff_ids).map(layer).collect::<io::Result<_>>()?;
-    Ok(Image { manifest: Some(descriptor.digest), config: config.digest.clone(), epoch, layers })
+    Ok(Image { manifest: Some(descriptor.digest), config: config.digest.clone(), config_file: name, epoch, layers })
 }
 
 /// Artifacts (charts, signatures, models) have manifests like images, and no root file system.
@@ -154,7 +156,7 @@ fn from_docker(store: &dyn Store, images: &[DockerImage], wanted: &Wanted<'_>) -
         LayerBlob { file: file.clone(), stored: Expected { digest, size: None }, diff_id }
     };
     let layers = image.layers.iter().zip(diff_ids).map(layer).collect();
-    Ok(Image { manifest: None, config: Digest::of(&bytes), epoch, layers })
+    Ok(Image { manifest: None, config: Digest::of(&bytes), config_file: image.config.clone(), epoch, layers })
 }
 
 fn one_docker<'a>(images: &'a [DockerImage], name: Option<&str>) -> io::Result<&'a DockerImage> {

@@ -4,8 +4,9 @@
 
 use super::containerd::ImageName;
 use crate::layer::digest::Digest;
+use crate::layout::STORE;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a root file system comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,13 @@ pub enum Source {
     },
     /// `containerd:DIR[:DIR…]`: the directories of an overlayfs snapshot, the topmost first, as in its `lowerdir=`.
     Snapshot(Vec<PathBuf>),
+    /// `store:DIGEST` or `store:DIR@DIGEST`: an image whose blobs are in the store.
+    Blobs {
+        /// The store.
+        root: PathBuf,
+        /// The image's manifest.
+        digest: Digest,
+    },
     /// `tar:PATH`: an archive, compressed or not.
     Tar(PathBuf),
     /// `tar:-`: the same from standard input.
@@ -70,6 +78,7 @@ impl Source {
             "docker-archive" => Self::DockerArchive(Named::parse(rest)?),
             "overlay2" => Self::Overlay2(rest.into()),
             "containerd" => containerd(rest)?,
+            "store" => blobs(rest)?,
             "tar" if rest == "-" => Self::TarStdin,
             "tar" => Self::Tar(rest.into()),
             "dir" => Self::Directory(rest.into()),
@@ -78,6 +87,19 @@ impl Source {
             }
             _ => return Err(unknown(text)),
         })
+    }
+}
+
+impl Source {
+    /// The files and directories that it names.
+    pub fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::Oci(named) | Self::OciArchive(named) | Self::DockerArchive(named) => vec![&named.path],
+            Self::Overlay2(path) | Self::Tar(path) | Self::Directory(path) => vec![path],
+            Self::Containerd { root, .. } | Self::Blobs { root, .. } => vec![root],
+            Self::Snapshot(paths) => paths.iter().map(PathBuf::as_path).collect(),
+            Self::TarStdin => Vec::new(),
+        }
     }
 }
 
@@ -97,6 +119,11 @@ impl Named {
         }
         Ok(Self { path: path.into(), name })
     }
+}
+
+fn blobs(text: &str) -> Result<Source, String> {
+    let (root, digest) = text.split_once('@').unwrap_or((STORE, text));
+    Ok(Source::Blobs { root: root.into(), digest: Digest::parse(digest)? })
 }
 
 fn containerd(text: &str) -> Result<Source, String> {
@@ -133,6 +160,7 @@ impl fmt::Display for Source {
                 let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
                 write!(f, "containerd:{}", paths.join(":"))
             }
+            Self::Blobs { root, digest } => write!(f, "store:{}@{digest}", root.display()),
             Self::Tar(path) => write!(f, "tar:{}", path.display()),
             Self::TarStdin => f.write_str("tar:-"),
             Self::Directory(path) => write!(f, "dir:{}", path.display()),
@@ -162,6 +190,7 @@ mod tests {
             "docker-archive:/a.tar:x:latest",
             "overlay2:/var/lib/docker/overlay2/x",
             &format!("containerd:/srv/containerd@{digest}"),
+            &format!("store:/var/lib/veneer@{digest}"),
             "containerd:/s/2/fs:/s/1/fs",
             "containerd:docker.io/library/debian:12",
             "containerd:k8s.io//docker.io/library/debian@sha256:12",

@@ -3,6 +3,7 @@
 //! `veneer-verity attach` keeps the files it was started from, so that they outlive the app's own file.
 
 use super::Names;
+use super::making::PULL_DROP_IN;
 use crate::digest::fnv64;
 use crate::name::AppId;
 use crate::unit::{Content, DROP_IN};
@@ -20,6 +21,9 @@ pub fn chain_files(id: &AppId) -> Vec<String> {
         names.root.to_string(),
         names.rw.to_string(),
         format!("{}.d/{DROP_IN}", names.overlay),
+        format!("{}.d/{DROP_IN}", names.pull),
+        format!("{}.d/{PULL_DROP_IN}", names.pull),
+        format!("{}.d/{DROP_IN}", names.convert),
         names.verity.to_string(),
     ];
     files.sort();

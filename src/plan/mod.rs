@@ -4,14 +4,16 @@
 //! What is the same for every app is in `units/` and not written again here.
 
 mod chain;
+mod making;
 mod mounts;
 mod service;
 mod trigger;
 mod verity;
 
 pub use chain::{chain_digest, chain_files, digest_in, unit_files};
+pub use making::{make_words, pull_words};
 
-use crate::app::{App, Autostart, Image, ImageFile, OverlayMode, Skeleton};
+use crate::app::{App, Autostart, Image, ImageFile, ImagePlace, Making, OverlayMode, Skeleton};
 use crate::layout::AppPaths;
 use crate::name::AppId;
 use crate::unit::{Duplicate, UnitName, UnitSet};
@@ -21,6 +23,7 @@ pub fn units(app: &App) -> Result<UnitSet, Duplicate> {
     let names = Names::new(&app.id);
     let mut set = UnitSet::default();
     mounts::plan(app, &names, &mut set)?;
+    making::plan(app, &names, &mut set)?;
     verity::plan(app, &names, &mut set)?;
     service::plan(app, &names, &mut set)?;
     trigger::plan(app, &names, &mut set)?;
@@ -36,6 +39,12 @@ pub struct Names {
     pub check: UnitName,
     /// What checks and opens its image; the anchor of its chain.
     pub verity: UnitName,
+    /// What fetches or builds the container image that its image is made of.
+    pub pull: UnitName,
+    /// What makes its image of a container image.
+    pub convert: UnitName,
+    /// What goes back to the version before when an update does not come up.
+    pub rollback: UnitName,
     /// What prepares its upper layer.
     pub overlay: UnitName,
     /// Its image.
@@ -60,6 +69,9 @@ impl Names {
             app: UnitName::service_of("app", id),
             check: UnitName::service_of("veneer-check", id),
             verity: UnitName::service_of("veneer-verity", id),
+            pull: UnitName::service_of("veneer-pull", id),
+            convert: UnitName::service_of("veneer-convert", id),
+            rollback: UnitName::service_of("veneer-rollback", id),
             overlay: UnitName::service_of("veneer-overlay", id),
             image: UnitName::mount_of(&paths.image()),
             rw: UnitName::mount_of(&paths.rw()),
@@ -88,6 +100,14 @@ fn fallback(app: &App) -> Option<&crate::path::AbsPath> {
     match &app.image {
         Image::File(ImageFile { fallback, .. }) => fallback.as_ref(),
         Image::Directory(_) => None,
+    }
+}
+
+/// How the app's image is made, if it is.
+fn making(app: &App) -> Option<&Making> {
+    match &app.image {
+        Image::File(ImageFile { place: ImagePlace::Made(making), .. }) => Some(making),
+        _ => None,
     }
 }
 

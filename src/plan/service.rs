@@ -41,6 +41,9 @@ fn drop_in(app: &App, names: &Names) -> Unit {
     unit.set("Requires", Value::Units(&[&names.check]));
     unit.set("After", Value::Units(&[mount, &names.check]));
     order(&app.service, &mut unit);
+    if super::making(app).is_some() {
+        unit.set("OnFailure", Value::Units(&[&names.rollback]));
+    }
     unit.section("Service");
     run(app, names, &mut unit);
     user(app, &mut unit);

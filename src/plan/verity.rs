@@ -4,9 +4,9 @@
 //! A helper gets all it needs from here and never reads an app's file.
 
 use super::chain::{chain_digest, with_digest, zeros};
-use super::{Names, points};
+use super::{Names, making, points};
 use crate::app::{App, Image, ImageFile, ImagePlace, OverlayMode, Trust, Verify};
-use crate::layout::LIBEXEC;
+use crate::layout::{IMAGES, LIBEXEC};
 use crate::unit::{Arg, Content, Duplicate, Unit, UnitSet, Value};
 
 pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Duplicate> {
@@ -14,7 +14,7 @@ pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Du
         set.drop_in(&names.overlay, unit)?;
     }
     let path = names.verity.to_string();
-    let draft = Content::File(attach(app).into_text());
+    let draft = Content::File(attach(app, names).into_text());
     let mut files: Vec<(&str, &Content)> = set.iter().collect();
     files.push((&path, &draft));
     files.sort_by_key(|(path, _)| *path);
@@ -42,8 +42,12 @@ fn overlay(app: &App, names: &Names) -> Option<Unit> {
     }
 }
 
-fn attach(app: &App) -> Unit {
+fn attach(app: &App, names: &Names) -> Unit {
     let mut unit = Unit::from_source(&app.source);
+    if making(app).is_some() {
+        unit.set("Requires", Value::Units(&[&names.convert]));
+        unit.set("After", Value::Units(&[&names.convert]));
+    }
     let mut args: Vec<String> = vec!["veneer-verity".into(), "attach".into(), app.id.to_string()];
     let needs = match &app.image {
         Image::Directory(dir) => {
@@ -65,6 +69,10 @@ fn attach_file<'a>(image: &'a ImageFile, args: &mut Vec<String>) -> Vec<&'a str>
         ImagePlace::At(path) => {
             args.push(format!("--image={path}"));
             vec![path.as_str()]
+        }
+        ImagePlace::Made(making) => {
+            args.push(format!("--image={}", making.current));
+            vec![making.current.as_str(), IMAGES]
         }
         ImagePlace::Named { name, roots } => {
             args.push(format!("--name={name}"));

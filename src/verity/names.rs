@@ -12,6 +12,7 @@ const ENDINGS: [&str; 2] = ["raw", "app.img"];
 pub fn candidates(place: &ImagePlace) -> Vec<AbsPath> {
     match place {
         ImagePlace::At(path) => vec![path.clone()],
+        ImagePlace::Made(making) => vec![making.current.clone()],
         ImagePlace::Named { name, roots } => {
             roots.iter().flat_map(|root| ENDINGS.map(|ending| root.join(&format!("{name}.{ending}")))).collect()
         }

@@ -55,7 +55,7 @@ fn pin_path(store: &StoreDir, image: &ImageName) -> std::path::PathBuf {
 }
 
 /// The bytes of a small file; none if it is not there.
-pub(super) fn small(path: &Path) -> Result<Option<Vec<u8>>> {
+pub fn small(path: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

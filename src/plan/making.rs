@@ -1,0 +1,91 @@
+//! The drop-ins of what stands before an app's verity device where its image is made of a container image:
+//! `veneer-pull@`, which fetches or builds, and `veneer-convert@`, which makes the image.
+//! Both do nothing if the store has what they would make; neither is asked here.
+//! What a registry needs no rights for is static; containers-storage and builds get theirs by a link to a profile.
+
+use super::verity::helper;
+use super::{Names, making};
+use crate::app::{App, InjectedFile, Making, Pull};
+use crate::config::KEEP;
+use crate::layout::PROFILES;
+use crate::name::AppId;
+use crate::origin::Origin;
+use crate::unit::{Duplicate, Unit, UnitSet, Value};
+
+/// The link that gives a pull the rights it needs; it sorts before our drop-in.
+pub(super) const PULL_DROP_IN: &str = "40-veneer-pull.conf";
+
+pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Duplicate> {
+    let Some(making) = making(app) else { return Ok(()) };
+    if making.origin.is_pulled() {
+        set.drop_in(&names.pull, pull(app, making))?;
+        let profile = match making.origin {
+            Origin::Storage(_) => Some("pull-storage"),
+            Origin::Build(_) => Some("pull-build"),
+            Origin::Registry(_) | Origin::Local(_) => None,
+        };
+        if let Some(profile) = profile {
+            set.drop_in_link(&names.pull, PULL_DROP_IN, format!("{PROFILES}/{profile}.conf"))?;
+        }
+    }
+    set.drop_in(&names.convert, convert(app, names, making))
+}
+
+fn pull(app: &App, making: &Making) -> Unit {
+    let mut unit = Unit::from_source(&app.source);
+    mounts_for(making.origin.needs(), &mut unit);
+    run(&pull_words(&making.origin, &making.pull), &mut unit);
+    unit
+}
+
+/// The command line that fetches.
+pub fn pull_words(origin: &Origin, files: &Pull) -> Vec<String> {
+    let Pull { auth_file, policy, registries, certificates } = files;
+    let files =
+        [("auth-file", auth_file), ("policy", policy), ("registries", registries), ("certificates", certificates)];
+    let files = files.into_iter().filter_map(|(option, path)| Some(format!("--{option}={}", path.as_ref()?)));
+    ["veneer-pull".to_owned(), origin.to_string()].into_iter().chain(files).collect()
+}
+
+/// The command line that makes an app's image.
+pub fn make_words(id: &AppId, making: &Making) -> Vec<String> {
+    let mut words: Vec<String> = ["veneer-version", "make"].map(str::to_owned).to_vec();
+    words.extend([making.origin.to_string(), format!("--app={id}")]);
+    if making.keep != KEEP {
+        words.push(format!("--keep={}", making.keep));
+    }
+    words.extend(making.injected.iter().map(inject));
+    words
+}
+
+fn convert(app: &App, names: &Names, making: &Making) -> Unit {
+    let mut unit = Unit::from_source(&app.source);
+    let mut needs: Vec<&str> = making.injected.iter().map(|file| file.source.as_str()).collect();
+    if making.origin.is_pulled() {
+        unit.set("Requires", Value::Units(&[&names.pull]));
+        unit.set("After", Value::Units(&[&names.pull]));
+    } else {
+        needs.extend(making.origin.needs());
+    }
+    mounts_for(needs, &mut unit);
+    run(&make_words(&app.id, making), &mut unit);
+    unit
+}
+
+fn inject(file: &InjectedFile) -> String {
+    let InjectedFile { source, target, mode, uid, gid } = file;
+    let owner = if (*uid, *gid) == (0, 0) { String::new() } else { format!(":{uid}:{gid}") };
+    format!("--inject={source}:{target}:{mode:04o}{owner}")
+}
+
+fn mounts_for(paths: Vec<&str>, unit: &mut Unit) {
+    if !paths.is_empty() {
+        unit.set("RequiresMountsFor", Value::Paths(&paths));
+    }
+}
+
+fn run(words: &[String], unit: &mut Unit) {
+    unit.section("Service");
+    unit.set("ExecStart", Value::Reset);
+    unit.set("ExecStart", Value::Exec { prefix: "", argv: &helper(words) });
+}
