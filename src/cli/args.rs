@@ -337,6 +337,11 @@ pub struct ImagePush {
     /// Speak HTTP, or HTTPS with any certificate
     #[arg(long)]
     pub insecure: bool,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
 /// `veneer image pull`
 #[derive(Debug, Args)]
 pub struct ImagePull {

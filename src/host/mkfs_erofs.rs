@@ -4,8 +4,8 @@
 
 use super::notify::Progress;
 use crate::convert::Compression;
-use crate::image::erofs::read::Reader;
 use crate::image::identity::Uuid;
+use crate::image::read::Reader;
 use crate::image::tar;
 use crate::image::tree::Time;
 use crate::layer::limits::Limits;

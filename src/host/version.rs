@@ -170,7 +170,7 @@ impl Maker<'_> {
 
     fn name(&self, spec: &Spec, named: &Named) -> Result<ImageName> {
         let (_, injected) = injected::open(&spec.inject)?;
-        Ok(name::by_content(&recipe(spec, named, injected))?)
+        Ok(name::by_content(&recipe(spec, named, injected, None))?)
     }
 
     fn is_there(&self, name: &ImageName) -> bool {

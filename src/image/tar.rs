@@ -2,7 +2,7 @@
 //! It reads an image of ours and writes headers of pax(1); what a tar cannot hold is an error.
 //! Fractions of seconds have nine digits, since `mkfs.erofs` takes their number as nanoseconds, however many there are.
 
-use super::erofs::read::{Inode, Reader, Tree, What};
+use super::read::{Body, Inode, Reader, Tree, What};
 use super::tree::{Content as _, Directory, Entry, Meta, Piece, Special};
 use crate::layer::fault::{bad, shown};
 use crate::verity::tree::ReadAt;
@@ -85,7 +85,7 @@ impl<'a, D: ReadAt> Archive<'a, D> {
         self.header(path, &inode.meta, &head)
     }
 
-    fn content(&mut self, body: super::erofs::read::Body) -> io::Result<()> {
+    fn content(&mut self, body: Body) -> io::Result<()> {
         let mut content = self.reader.content(body);
         while let Some(piece) = content.next_piece()? {
             match piece {

@@ -96,7 +96,7 @@ impl Source {
         match self {
             Self::Oci(named) | Self::OciArchive(named) | Self::DockerArchive(named) => vec![&named.path],
             Self::Overlay2(path) | Self::Tar(path) | Self::Directory(path) => vec![path],
-            Self::Containerd { root, .. } | Self::Blobs { root, .. } => vec![root],
+            Self::Containerd { root, .. } | Self::ContainerdName { root, .. } | Self::Blobs { root, .. } => vec![root],
             Self::Snapshot(paths) => paths.iter().map(PathBuf::as_path).collect(),
             Self::TarStdin => Vec::new(),
         }
