@@ -13,6 +13,12 @@ pub const APPS: &str = "/run/veneer/apps";
 pub const LIVE: &str = "/run/veneer/live";
 /// Persistent upper layers, a directory per app.
 pub const OVERLAYS: &str = "/var/lib/veneer/overlays";
+/// What other units rely on of a session, a directory per app and one per session in it.
+pub const SESSIONS: &str = "/run/veneer/sessions";
+/// What sessions write, unless `veneer.toml` says otherwise; laid out in the same way.
+pub const SESSION_DATA: &str = "/var/lib/veneer/sessions";
+/// That an image was read as a whole and is what its root hash says, a file per app.
+pub const VERIFIED: &str = "/run/veneer/verified";
 /// Where images named without a path are searched unless `veneer.toml` says otherwise.
 pub const STORE_ROOTS: [&str; 2] = ["/var/lib/veneer/images", "/usr/lib/veneer/images"];
 /// The layer of empty mount points.

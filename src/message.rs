@@ -54,8 +54,15 @@ pub const INJECTED: MessageId = MessageId("4320af4ef7b2435ea2fdc81e59ed5659");
 /// Files could not be put into an image.
 pub const NOT_INJECTED: MessageId = MessageId("8cebeaa208b24bb398b2c842ce5310cd");
 
+/// A session was made.
+pub const SESSION_MADE: MessageId = MessageId("eda8dd7805724d8ba0db8e610e9e1ee1");
+/// A session could not be made.
+pub const SESSION_FAILED: MessageId = MessageId("0b3e59f9e7e94e418da73a10bfd3f207");
+/// A session could not be removed, or what was left of one was.
+pub const SESSION_REMOVED: MessageId = MessageId("b59fb66b91c84a30950ff95fb4d202f6");
+
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 20] = [
+pub const ALL: [MessageId; 23] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -76,6 +83,9 @@ pub const ALL: [MessageId; 20] = [
     NOT_CONVERTED,
     INJECTED,
     NOT_INJECTED,
+    SESSION_MADE,
+    SESSION_FAILED,
+    SESSION_REMOVED,
 ];
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod overlay;
 mod read;
 mod report;
 mod service;
+mod session;
 mod settings;
 mod template;
 mod text;

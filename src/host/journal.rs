@@ -3,7 +3,7 @@
 //! Rules: systemd.journal-fields(7); `journalctl -u UNIT` also shows root's messages with `OBJECT_SYSTEMD_UNIT=UNIT`.
 
 use crate::message::MessageId;
-use crate::name::AppId;
+use crate::name::{AppId, SessionName};
 use std::io::Write as _;
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 /// An event with our fields; tracing wants their names at compile time.
 macro_rules! emit {
     ($level:expr, $entry:expr, $text:expr) => {{
-        let unit = $entry.app.map(|app| format!("app@{app}.service"));
+        let unit = $entry.unit();
         tracing::event!(
             $level,
             MESSAGE_ID = $entry.id.as_str(),
@@ -20,6 +20,7 @@ macro_rules! emit {
             VENEER_IMAGE = $entry.image,
             VENEER_ROOT_HASH = $entry.root_hash,
             VENEER_BLOCK = $entry.block,
+            VENEER_SESSION = $entry.session.map(|session| session.as_str()),
             "{}",
             $text
         )
@@ -52,17 +53,33 @@ pub struct Entry<'a> {
     pub root_hash: Option<&'a str>,
     /// The damaged block.
     pub block: Option<&'a str>,
+    /// The session it is about.
+    pub session: Option<&'a SessionName>,
 }
 
 impl<'a> Entry<'a> {
     /// An entry about an app.
     pub fn about(weight: Weight, id: MessageId, app: &'a AppId) -> Self {
-        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None }
+        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None, session: None }
     }
 
     /// An entry about an image that is no app's yet.
     pub fn about_image(weight: Weight, id: MessageId, image: Option<&'a str>) -> Self {
-        Self { weight, id, app: None, image, root_hash: None, block: None }
+        Self { weight, id, app: None, image, root_hash: None, block: None, session: None }
+    }
+
+    /// An entry about a session of an app.
+    pub fn about_session(weight: Weight, id: MessageId, app: &'a AppId, session: &'a SessionName) -> Self {
+        Self { session: Some(session), ..Self::about(weight, id, app) }
+    }
+
+    /// The unit whose journal shows it as well.
+    fn unit(&self) -> Option<String> {
+        let app = self.app?;
+        Some(match self.session {
+            None => format!("app@{app}.service"),
+            Some(session) => format!("app-session-{app}@{session}.service"),
+        })
     }
 
     /// With the image's path.

@@ -44,6 +44,7 @@ pub mod probe;
 mod process_status;
 pub mod progress;
 pub mod publish;
+pub mod session;
 pub mod signature;
 pub mod source;
 pub mod stores;
