@@ -19,8 +19,24 @@ pub const SESSIONS: &str = "/run/veneer/sessions";
 pub const SESSION_DATA: &str = "/var/lib/veneer/sessions";
 /// That an image was read as a whole and is what its root hash says, a file per app.
 pub const VERIFIED: &str = "/run/veneer/verified";
+/// The store: everything below it is described in docs/store.md.
+pub const STORE: &str = "/var/lib/veneer";
+/// The store's images, each with the files beside it.
+pub const IMAGES: &str = "/var/lib/veneer/images";
+/// Blobs of container images, by their digest, shared by all that were pulled.
+pub const BLOBS: &str = "/var/lib/veneer/blobs/sha256";
+/// What references were resolved to, a record for each.
+pub const RECORDS: &str = "/var/lib/veneer/refs";
+/// The versions of apps with `oci =`, a directory per app: links to images, and `current`.
+pub const VERSIONS: &str = "/var/lib/veneer/apps";
+/// What the admin wants kept, a file per image.
+pub const PINS: &str = "/var/lib/veneer/pins";
+/// What has been taken out of the store and is about to be deleted.
+pub const TRASH: &str = "/var/lib/veneer/trash";
+/// Locked by everybody who uses the store, see `host::store::lock`.
+pub const STORE_LOCK: &str = "/var/lib/veneer/lock";
 /// Where images named without a path are searched unless `veneer.toml` says otherwise.
-pub const STORE_ROOTS: [&str; 2] = ["/var/lib/veneer/images", "/usr/lib/veneer/images"];
+pub const STORE_ROOTS: [&str; 2] = [IMAGES, "/usr/lib/veneer/images"];
 /// The layer of empty mount points.
 pub const SKELETON: &str = "/usr/lib/veneer/skeleton";
 /// Sandbox profiles that are not the default.

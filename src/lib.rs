@@ -30,6 +30,7 @@ pub mod root_hash;
 pub mod session;
 pub mod signature;
 pub mod size;
+pub mod store;
 pub mod sysexits;
 pub mod unit;
 pub mod verity;

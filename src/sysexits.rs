@@ -18,6 +18,8 @@ pub enum Exit {
     NoInput = 66,
     /// `EX_UNAVAILABLE`: a component of the machine is missing.
     Unavailable = 69,
+    /// `EX_TEMPFAIL`: not now; what stands in the way was said.
+    TempFail = 75,
     /// `EX_CONFIG`: the configuration is wrong.
     Config = 78,
 }

@@ -47,6 +47,7 @@ pub mod publish;
 pub mod session;
 pub mod signature;
 pub mod source;
+pub mod store;
 pub mod stores;
 pub mod systemctl;
 pub mod terminal;

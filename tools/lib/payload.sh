@@ -64,7 +64,8 @@ payload() {
 	parser_program "$test/parser"
 	plan "$suite" "$@" >"$test/plan"
 	cp "$test/plan" "$(dirname "$out")/plan"
-	printf 'GUEST=%s\nSOAK=%q\nCOUNT=%q\nPLAIN=%q\n' "$suite" "${SOAK:-}" "${COUNT:-}" "${PLAIN:-}" >"$test/settings"
+	printf 'GUEST=%s\nSOAK=%q\nCOUNT=%q\nPLAIN=%q\nCONTAINER=%q\n' \
+		"$suite" "${SOAK:-}" "${COUNT:-}" "${PLAIN:-}" "${CONTAINER:-}" >"$test/settings"
 	mv "$test/veneer-test-$mode.service" "$dir/usr/lib/systemd/system/"
 	ln -s "/usr/lib/systemd/system/veneer-test-$mode.service" "$dir/etc/systemd/system/multi-user.target.wants/"
 	tar -C "$dir" --owner=0 --group=0 --numeric-owner -cf "$out" .

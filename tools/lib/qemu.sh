@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Boots a guest in QEMU, on copy-on-write disks in a folder of the run's own.
 # It never changes a cached guest, and it ends only the QEMU it started, by its process id.
+# tools/lib/nspawn.sh has functions of the same names, for containers.
 
 QEMU_MEMORY=${VENEER_GUEST_MEMORY:-2G}
-QEMU_PID=
+MACHINE_PID=
 
 # Whether KVM runs code, not only whether its device is there: a boot sector that says 0x10 to the exit port.
 kvm_works() {
@@ -39,7 +40,7 @@ qemu_accel() {
 }
 
 # Two fresh copy-on-write disks over the cached ones.
-fresh_disks() {
+machine_disks() {
 	local suite=$1 run=$2 disk
 	for disk in root var; do
 		qemu-img create -q -f qcow2 -F raw -b "$GUEST_CACHE/$suite/$disk.raw" "$run/$disk.qcow2"
@@ -73,19 +74,19 @@ qemu_arguments() {
 		-drive "if=virtio,format=raw,readonly=on,file=$IMAGES_DISK"
 }
 
-# start_qemu SUITE RUN APPEND: the report is read from the fifo RUN/report, the console is in RUN/console.
-start_qemu() {
+# start_machine SUITE RUN APPEND: the report is read from the fifo RUN/report, the console is in RUN/console.
+start_machine() {
 	local run=$2 arguments
 	mapfile -t arguments < <(qemu_arguments "$@")
 	[ -p "$run/report" ] || mkfifo "$run/report"
 	qemu-system-x86_64 "${arguments[@]}" -chardev "file,id=report,path=$run/report" \
-		-serial "file:$run/console" -monitor none </dev/null >"$run/qemu.log" 2>&1 &
-	QEMU_PID=$!
+		-serial "file:$run/console" -monitor none </dev/null >"$run/machine.log" 2>&1 &
+	MACHINE_PID=$!
 }
 
-stop_qemu() {
-	[ -n "$QEMU_PID" ] || return 0
-	kill "$QEMU_PID" 2>/dev/null || :
-	wait "$QEMU_PID" 2>/dev/null || :
-	QEMU_PID=
+stop_machine() {
+	[ -n "$MACHINE_PID" ] || return 0
+	kill "$MACHINE_PID" 2>/dev/null || :
+	wait "$MACHINE_PID" 2>/dev/null || :
+	MACHINE_PID=
 }

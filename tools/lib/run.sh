@@ -14,7 +14,7 @@ new_run() {
 
 end_run() {
 	[ -z "${KEEP:-}" ] || [ -z "$RUN_DIR" ] || { cp -a "$RUN_DIR" /tmp/kept; }
-	stop_qemu
+	stop_machine
 	[ -z "$RUN_DIR" ] || rm -rf "$RUN_DIR"
 	RUN_DIR=
 }
@@ -29,9 +29,9 @@ run_guest() {
 		end_run
 		return 0
 	fi
-	fresh_disks "$suite" "$RUN_DIR"
+	machine_disks "$suite" "$RUN_DIR"
 	while [ "$GUEST_STATE" = boot ]; do
-		start_qemu "$suite" "$RUN_DIR" "$append"
+		start_machine "$suite" "$RUN_DIR" "$append"
 		GUEST_STATE=
 		follow "$suite"
 		append=
@@ -94,24 +94,24 @@ ended() {
 	else
 		broken "$suite" "the guest ended before it was done"
 	fi
-	stop_qemu
+	stop_machine
 }
 
 # The guest has said goodbye; it gets half a minute to power off by itself.
 await_poweroff() {
 	local tries=300
-	while kill -0 "$QEMU_PID" 2>/dev/null && [ "$tries" -gt 0 ]; do
+	while kill -0 "$MACHINE_PID" 2>/dev/null && [ "$tries" -gt 0 ]; do
 		sleep 0.1
 		tries=$((tries - 1))
 	done
-	stop_qemu
+	stop_machine
 }
 
 broken() {
 	count FAILED "$1" FAILED "${SCENARIO:-boot}" '?' "$2"
 	echo "the last of its console:"
 	tail -n 40 "$RUN_DIR/console" | sed 's/^/  | /'
-	sed 's/^/  | /' "$RUN_DIR/qemu.log"
+	sed 's/^/  | /' "$RUN_DIR/machine.log"
 }
 
 summary() { printf '%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"; }

@@ -9,7 +9,7 @@ PORT=/dev/virtio-ports/veneer-test
 # Waits for udev to name the port, at boot.
 report_open() {
 	local tries=100
-	until [ -c "$PORT" ] || [ "$tries" = 0 ]; do
+	until [ -c "$PORT" ] || [ -p "$PORT" ] || [ "$tries" = 0 ]; do
 		sleep 0.1
 		tries=$((tries - 1))
 	done

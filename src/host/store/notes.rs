@@ -1,0 +1,64 @@
+//! The store's small files: records of references, and pins, written so that they are whole or absent.
+//! It reads single ones; all of them are `read`'s.
+//! What is in them is `store::record`'s.
+
+use super::StoreDir;
+use crate::host::below_root::{remove, replace};
+use crate::image::publish::ImageName;
+use crate::layout::{PINS, RECORDS, STORE};
+use crate::store::{Pin, Record};
+use crate::verity::Fault;
+use anyhow::{Context, Result};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// What a reference was resolved to; none if it never was.
+pub fn record(store: &StoreDir, reference: &str) -> Result<Option<Record>> {
+    let path = store.at(RECORDS).join(Record::file_name(reference));
+    let Some(text) = small(&path)? else { return Ok(None) };
+    let record = Record::parse(&text).map_err(|said| Fault::data(format!("{}: {said}", path.display())))?;
+    Ok(Some(record).filter(|record| record.reference == reference))
+}
+
+/// Writes what a reference was resolved to, in the place of what was known of it.
+pub fn write_record(store: &StoreDir, record: &Record) -> Result<()> {
+    store.make(STORE)?;
+    replace(&store.at(RECORDS).join(Record::file_name(&record.reference)), record.to_text()?)
+}
+
+/// Forgets what a reference was resolved to.
+pub fn remove_record(store: &StoreDir, reference: &str) -> Result<()> {
+    remove(&store.at(RECORDS).join(Record::file_name(reference)))
+}
+
+/// The pin of an image; none if it has none.
+pub fn pin(store: &StoreDir, image: &ImageName) -> Result<Option<Pin>> {
+    let path = pin_path(store, image);
+    let Some(text) = small(&path)? else { return Ok(None) };
+    let parsed = Pin::parse(&text).map_err(|said| Fault::data(format!("{}: {said}", path.display())));
+    Ok(Some(parsed?))
+}
+
+/// Pins an image.
+pub fn write_pin(store: &StoreDir, image: &ImageName, pin: &Pin) -> Result<()> {
+    store.make(STORE)?;
+    replace(&pin_path(store, image), pin.to_text()?)
+}
+
+/// Takes the pin of an image away.
+pub fn remove_pin(store: &StoreDir, image: &ImageName) -> Result<()> {
+    remove(&pin_path(store, image))
+}
+
+fn pin_path(store: &StoreDir, image: &ImageName) -> std::path::PathBuf {
+    store.at(PINS).join(format!("{image}.json"))
+}
+
+/// The bytes of a small file; none if it is not there.
+pub(super) fn small(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
