@@ -21,6 +21,8 @@ mod json;
 mod list;
 pub mod mountinfo;
 mod reload;
+mod session;
+mod session_text;
 pub mod show;
 mod stale;
 mod status;
@@ -75,6 +77,7 @@ fn run(context: &Context, verb: &Verb) -> Result<ExitCode> {
         Verb::Disable(args) => enable::run(context, args, enable::Wish::Leave),
         Verb::Why(args) => done(why::run(context, args)?),
         Verb::Image(args) => image::run(context, &args.verb),
+        Verb::Session(args) => session::run(context, &args.verb),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Completions(args) => done(completions::run(args)),
     }

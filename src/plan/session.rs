@@ -45,7 +45,7 @@ pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Du
 }
 
 /// The files of an app's sessions, below the generator's directory.
-pub(super) fn files(id: &AppId) -> Vec<String> {
+pub fn files(id: &AppId) -> Vec<String> {
     let run = run_template(id);
     vec![
         clone_template(id).to_string(),

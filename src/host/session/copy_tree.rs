@@ -188,9 +188,8 @@ fn special(level: &Level, name: &CStr, stat: &Stat) -> Result<()> {
 fn finish(from: impl AsFd, to: impl AsFd, stat: &Stat) -> Result<()> {
     let (from, to) = (from.as_fd(), to.as_fd());
     let (uid, gid) = owner(stat);
-    if !(uid.is_root() && gid == Gid::ROOT) || !rustix::process::geteuid().is_root() {
-        rfs::fchown(to, Some(uid), Some(gid)).context("changing the owner")?;
-    }
+    // What root makes is root's already, but for its group where the directory says so.
+    rfs::fchown(to, Some(uid), Some(gid)).context("changing the owner")?;
     rfs::fchmod(to, permissions(stat)).context("changing the mode")?;
     open_xattrs(from, to).context("copying extended attributes")?;
     rfs::futimens(to, &times(stat)).context("setting the times")
