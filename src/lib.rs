@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+pub mod alone;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -2,6 +2,7 @@
 //! It says what may be typed, and nothing of what is done: each verb has a file of its own.
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
+pub use super::session_args::{Session, SessionCreate, SessionInspect, SessionList, SessionRemove, SessionVerb};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ pub enum Verb {
     Image(Image),
     /// Start, list, show and stop writable copies of an app's image or root
     Session(Session),
+    /// Lay a directory or a file over part of this system
+    Overlay(Overlay),
     /// Say what this machine lacks for running apps
     Doctor(Doctor),
     /// Print the completions of a shell
@@ -261,93 +264,45 @@ pub struct ImageSign {
     pub dry: DryRun,
 }
 
-/// `veneer session`
+/// `veneer overlay`
 #[derive(Debug, Args)]
-pub struct Session {
+pub struct Overlay {
     /// What to do.
     #[command(subcommand)]
-    pub verb: SessionVerb,
+    pub verb: OverlayVerb,
 }
 
-/// What to do with sessions.
+/// What to do with an overlay.
 #[derive(Debug, Subcommand)]
-pub enum SessionVerb {
-    /// Make a session, and print its name and path
-    Create(SessionCreate),
-    /// List the sessions
-    List(SessionList),
-    /// Show what a session is a copy of, how it was made, and why so
-    Inspect(SessionInspect),
-    /// Stop sessions and whatever runs in them; nothing of them is left
-    Remove(SessionRemove),
-    /// Remove what a crash left of sessions
-    Gc(DryRun),
+pub enum OverlayVerb {
+    /// Run a command that alone sees an overlay; needs no privileges and leaves nothing behind
+    Run(OverlayRun),
 }
 
-/// `veneer session create`
+/// `veneer overlay run`
 #[derive(Debug, Args)]
-pub struct SessionCreate {
-    /// The app
-    #[arg(value_name = "ID")]
-    pub id: String,
-    /// The session's name; drawn at random if none is given
-    #[arg(value_name = "SESSION")]
-    pub name: Option<String>,
-    /// Run the app in it as well
-    #[arg(long)]
-    pub run: bool,
-    /// Make so many, with names drawn at random
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "name", hide_default_value = true,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub count: u32,
+pub struct OverlayRun {
+    /// The directory or file that is laid over
+    #[arg(long, value_name = "PATH")]
+    pub source: PathBuf,
+    /// What it is laid over
+    #[arg(long, value_name = "PATH")]
+    pub target: PathBuf,
+    /// Let the command write nothing there
+    #[arg(long, conflicts_with_all = ["keep", "size"])]
+    pub read_only: bool,
+    /// Keep what is written in this directory; without it, that is gone with the command
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "size")]
+    pub keep: Option<PathBuf>,
+    /// How much may be written to memory: 64M, 1G
+    #[arg(long, value_name = "SIZE", value_parser = crate::size::Size::parse)]
+    pub size: Option<crate::size::Size>,
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `veneer session list`
-#[derive(Debug, Args)]
-pub struct SessionList {
-    /// The app; all if none is given
-    #[arg(value_name = "ID")]
-    pub id: Option<String>,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `veneer session inspect`
-#[derive(Debug, Args)]
-pub struct SessionInspect {
-    /// The app
-    #[arg(value_name = "ID")]
-    pub id: String,
-    /// The session
-    #[arg(value_name = "SESSION")]
-    pub name: String,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `veneer session remove`
-#[derive(Debug, Args)]
-pub struct SessionRemove {
-    /// The app
-    #[arg(value_name = "ID")]
-    pub id: String,
-    /// The sessions
-    #[arg(value_name = "SESSION", required_unless_present = "all")]
-    pub names: Vec<String>,
-    /// All of the app
-    #[arg(long, conflicts_with = "names")]
-    pub all: bool,
-    /// Whether it is done.
-    #[command(flatten)]
-    pub dry: DryRun,
+    /// The command and its arguments; your shell if none is given
+    #[arg(value_name = "COMMAND", last = true)]
+    pub command: Vec<OsString>,
 }
 
 /// `veneer completions`

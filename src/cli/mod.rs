@@ -20,8 +20,11 @@ mod image_text;
 mod json;
 mod list;
 pub mod mountinfo;
+mod overlay;
+mod overlay_run;
 mod reload;
 mod session;
+pub mod session_args;
 mod session_text;
 pub mod show;
 mod stale;
@@ -78,6 +81,7 @@ fn run(context: &Context, verb: &Verb) -> Result<ExitCode> {
         Verb::Why(args) => done(why::run(context, args)?),
         Verb::Image(args) => image::run(context, &args.verb),
         Verb::Session(args) => session::run(context, &args.verb),
+        Verb::Overlay(args) => overlay::run(context, &args.verb),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Completions(args) => done(completions::run(args)),
     }

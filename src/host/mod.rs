@@ -3,6 +3,7 @@
 //! Rules come from the man pages and kernel documents named in each file.
 #![allow(clippy::disallowed_methods, reason = "this is the part that may")]
 
+pub mod alone;
 pub mod attach;
 pub mod below_root;
 pub mod boot;
