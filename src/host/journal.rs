@@ -78,7 +78,7 @@ impl<'a> Entry<'a> {
         let app = self.app?;
         Some(match self.session {
             None => format!("app@{app}.service"),
-            Some(session) => format!("app-session-{app}@{session}.service"),
+            Some(session) => format!("veneer-clone-{app}@{session}.service"),
         })
     }
 
