@@ -21,6 +21,7 @@ macro_rules! emit {
             VENEER_ROOT_HASH = $entry.root_hash,
             VENEER_BLOCK = $entry.block,
             VENEER_SESSION = $entry.session.map(|session| session.as_str()),
+            VENEER_OVERLAY = $entry.overlay,
             "{}",
             $text
         )
@@ -55,17 +56,19 @@ pub struct Entry<'a> {
     pub block: Option<&'a str>,
     /// The session it is about.
     pub session: Option<&'a SessionName>,
+    /// The overlay over the host that it is about.
+    pub overlay: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
     /// An entry about an app.
     pub fn about(weight: Weight, id: MessageId, app: &'a AppId) -> Self {
-        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None, session: None }
+        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None, overlay: None, session: None }
     }
 
     /// An entry about an image that is no app's yet.
     pub fn about_image(weight: Weight, id: MessageId, image: Option<&'a str>) -> Self {
-        Self { weight, id, app: None, image, root_hash: None, block: None, session: None }
+        Self { weight, id, app: None, image, root_hash: None, block: None, overlay: None, session: None }
     }
 
     /// An entry about a session of an app.
@@ -73,13 +76,19 @@ impl<'a> Entry<'a> {
         Self { session: Some(session), ..Self::about(weight, id, app) }
     }
 
+    /// An entry about an overlay over the host.
+    pub fn about_overlay(weight: Weight, id: MessageId, overlay: &'a str) -> Self {
+        Self { overlay: Some(overlay), ..Self::about_image(weight, id, None) }
+    }
+
     /// The unit whose journal shows it as well.
     fn unit(&self) -> Option<String> {
-        let app = self.app?;
-        Some(match self.session {
-            None => format!("app@{app}.service"),
-            Some(session) => format!("veneer-clone-{app}@{session}.service"),
-        })
+        match (self.app, self.session, self.overlay) {
+            (Some(app), None, _) => Some(format!("app@{app}.service")),
+            (Some(app), Some(session), _) => Some(format!("veneer-clone-{app}@{session}.service")),
+            (None, _, Some(name)) => Some(format!("veneer-overlay-host@{name}.service")),
+            (None, _, None) => None,
+        }
     }
 
     /// With the image's path.
@@ -111,6 +120,7 @@ enum Sink {
     /// systemd reads our standard error and takes `<N>` for the priority (sd-daemon(3)).
     Prefixed,
     Plain,
+    Nowhere,
 }
 
 /// Who runs us, as far as it decides where we speak.
@@ -130,6 +140,12 @@ fn is_stream_of_service() -> bool {
 }
 
 impl Journal {
+    /// The journal alone, for what somebody at a terminal is told otherwise; nothing where there is none.
+    pub fn only_journal(program: &'static str) -> Self {
+        let to = if native(program) { Sink::Journal } else { Sink::Nowhere };
+        Self { to, program }
+    }
+
     /// Opens the journal for a program that runs as a service, standard error for one that does not.
     pub fn open(program: &'static str, caller: Caller) -> Self {
         let service = caller == Caller::Udev || is_stream_of_service();
@@ -148,6 +164,7 @@ impl Journal {
             (Sink::Journal, Weight::Info) => emit!(Level::INFO, entry, text),
             // Nobody is left to tell if standard error is gone.
             (Sink::Prefixed, weight) => drop(writeln!(std::io::stderr(), "<{}>{text}", priority(weight))),
+            (Sink::Nowhere, _) => {}
             (Sink::Plain, _) => drop(writeln!(std::io::stderr(), "{}: {text}", self.program)),
         }
     }
