@@ -455,4 +455,6 @@ pub struct Settings {
     pub sessions: AbsPath,
     /// `[session] limit-per-app` and `limit`.
     pub session_limits: Limits,
+    /// `[prune]`: what becomes of images that nothing refers to.
+    pub prune: crate::store::prune::Policy,
 }

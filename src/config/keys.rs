@@ -51,10 +51,11 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "session", "reset"] },
+    Section { name: "", keys: &["store", "policy", "prune", "session", "reset"] },
     Section { name: "store", keys: &["roots"] },
     Section { name: "session", keys: &["directory", "limit", "limit-per-app"] },
     Section { name: "policy", keys: &["require"] },
+    Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
 ];
 
 /// The sections of a file of `overlays.d`.

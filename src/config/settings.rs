@@ -5,6 +5,7 @@
 use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
 use super::node::{At, Table, parse};
+use super::prune;
 use super::read::Fields;
 use super::report::Report;
 use super::session;
@@ -61,6 +62,7 @@ impl<'a> Host<'a> {
             let roots = field.list(report, AbsPath::parse);
             self.settings.roots = roots.into_iter().map(|(_, root)| root).collect();
         }
+        self.settings.prune = prune::read(top.section(SETTINGS, "prune", report), report, self.settings.prune);
         if let Some(field) = policy.get("require") {
             match field.choice(report, &Trust::NAMES) {
                 Some(rank) => self.ask_for(rank, field.at),
@@ -91,6 +93,7 @@ fn defaults() -> Settings {
     Settings {
         roots: STORE_ROOTS.iter().map(|root| path(root)).collect(),
         least_trust: 0,
+        prune: Default::default(),
         sessions: path(SESSION_DATA),
         session_limits: Limits { per_app: 1024, in_all: 4096 },
     }
