@@ -78,7 +78,7 @@ on_bookworm() {
 	fi
 }
 
-# VENEER_QUICK: without link-time optimization, in a target of its own; seconds instead of a minute.
+# VENEER_QUICK: hardly optimized, in a target of its own; seconds instead of a minute.
 # A subshell, so that the settings for cargo end here.
 native_tree() (
 	local build=$TARGET/meson reconfigure=

@@ -158,7 +158,9 @@ state_of_host() {
 	findmnt -rn -o TARGET,SOURCE,FSTYPE | grep -vE '^/run/(credentials|user|systemd)|^/proc/sys/fs/binfmt' | sort
 	losetup -ln -O NAME,BACK-FILE | sort
 	dmsetup ls | grep -v '^No devices' || :
-	find /run/veneer 2>/dev/null | sort || :
+	# That an image was found good is known until the next boot.
+	find /run/veneer -not -path '/run/veneer/verified/*' 2>/dev/null | sort || :
+	find /var/lib/veneer/sessions 2>/dev/null | sort || :
 }
 
 snapshot_to() { state_of_host >"$1"; }
@@ -185,7 +187,7 @@ nothing_left_since() {
 # Most scenarios have none, and asking takes a process.
 host_overlays_gone() {
 	local name
-	[ -d /run/veneer/overlays ] || [ -d /var/lib/veneer/overlays/host ] || return 0
+	compgen -G '/run/veneer/overlays/*' >/dev/null || compgen -G '/var/lib/veneer/host-overlays/*' >/dev/null || return 0
 	for name in $(veneer overlay list --json=short 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4); do
 		veneer overlay remove --lazy "$name" >/dev/null 2>&1 || :
 	done
@@ -194,11 +196,12 @@ host_overlays_gone() {
 # Stops every app, takes all configuration and images away.
 clean_slate() {
 	systemctl stop 'app-*.socket' 'app-*.timer' 'app@*.service' 2>/dev/null || :
+	systemctl stop 'app-session-*@*.service' 2>/dev/null || :
 	host_overlays_gone
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
 	rm -rf /etc/veneer/* /run/veneer/apps.d /usr/lib/veneer/apps.d/* /usr/local/lib/veneer/apps.d \
 		/etc/systemd/system/app@*.d /etc/systemd/system/*.wants/app@* /run/systemd/system/app@*.d \
-		/etc/verity.d /var/lib/veneer/images/* /var/lib/veneer/overlays/*
+		/etc/verity.d /var/lib/veneer/images/* /var/lib/veneer/overlays/* /run/veneer/verified/*
 	systemctl reset-failed 2>/dev/null || :
 	reload
 }
