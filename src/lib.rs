@@ -25,6 +25,7 @@ pub mod message;
 pub mod name;
 pub mod oci;
 pub mod origin;
+pub mod overlay;
 pub mod path;
 pub mod plan;
 pub mod problem;
