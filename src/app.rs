@@ -417,4 +417,6 @@ pub struct Settings {
     pub keep: u32,
     /// `[pull]`.
     pub pull: Pull,
+    /// `[prune]`: what becomes of images that nothing refers to.
+    pub prune: crate::store::prune::Policy,
 }

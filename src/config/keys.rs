@@ -51,10 +51,11 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "pull", "reset"] },
+    Section { name: "", keys: &["store", "policy", "pull", "prune", "reset"] },
     Section { name: "store", keys: &["roots", "keep"] },
     Section { name: "policy", keys: &["require"] },
     Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
+    Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
 ];
 
 /// The sections of a file of `overlays.d`.

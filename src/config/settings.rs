@@ -5,6 +5,7 @@
 use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
 use super::node::{At, Kind, Table, parse};
+use super::prune;
 use super::read::{Field, Fields};
 use super::report::Report;
 use super::template::Templates;
@@ -69,6 +70,7 @@ impl<'a> Host<'a> {
             self.settings.keep = keep;
         }
         self.settings.pull = pull(top.section(SETTINGS, "pull", report), report);
+        self.settings.prune = prune::read(top.section(SETTINGS, "prune", report), report, self.settings.prune);
         if let Some(field) = policy.get("require") {
             match field.choice(report, &Trust::NAMES) {
                 Some(rank) => self.ask_for(rank, field.at),
@@ -124,5 +126,6 @@ fn defaults() -> Settings {
         least_trust: 0,
         keep: KEEP,
         pull: Pull::default(),
+        prune: Default::default(),
     }
 }
