@@ -8,7 +8,7 @@ use super::fault::fault;
 use super::image_text::{FileRow, Shown, render};
 use super::json;
 use super::{image_keep, image_list, image_ship};
-use super::{import, json, pulled};
+use super::{import, pulled};
 use crate::app::ImagePlace;
 use crate::config::Host;
 use crate::host::below_root;
