@@ -31,6 +31,7 @@ pub mod plan;
 pub mod problem;
 pub mod pull;
 pub mod root_hash;
+pub mod session;
 pub mod signature;
 pub mod size;
 pub mod store;

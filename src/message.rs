@@ -76,6 +76,12 @@ pub const NOT_PULLED: MessageId = MessageId("75de265edd274305879fef2dcf603e16");
 pub const UPDATED: MessageId = MessageId("6c7f421dd88244a8bef86170f7840f9f");
 /// An app went back to the version before.
 pub const ROLLED_BACK: MessageId = MessageId("be86db54dd0c4e8f97d0ae7f7dbeb19b");
+/// A session was made.
+pub const SESSION_MADE: MessageId = MessageId("eda8dd7805724d8ba0db8e610e9e1ee1");
+/// A session could not be made.
+pub const SESSION_FAILED: MessageId = MessageId("0b3e59f9e7e94e418da73a10bfd3f207");
+/// A session could not be removed, or what was left of one was.
+pub const SESSION_REMOVED: MessageId = MessageId("b59fb66b91c84a30950ff95fb4d202f6");
 
 /// Something was removed from the store, since nothing refers to it.
 pub const PRUNED: MessageId = MessageId("da6a6e283515458f9b5d14a611b06580");
@@ -90,7 +96,7 @@ pub const SCRUBBED: MessageId = MessageId("5c847c9129e54d39b71a8527c868ad30");
 pub const DAMAGED: MessageId = MessageId("2b13e892dfba4c42a74c5889047696f7");
 
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 36] = [
+pub const ALL: [MessageId; 39] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -115,6 +121,9 @@ pub const ALL: [MessageId; 36] = [
     NOT_PULLED,
     UPDATED,
     ROLLED_BACK,
+    SESSION_MADE,
+    SESSION_FAILED,
+    SESSION_REMOVED,
     PRUNED,
     NOT_PRUNED,
     PRUNE_FAILED,

@@ -8,10 +8,11 @@ use super::node::{At, Kind, Table, parse};
 use super::prune;
 use super::read::{Field, Fields};
 use super::report::Report;
+use super::session;
 use super::template::Templates;
 use super::text::ConfigText;
-use crate::app::{Pull, Settings, Trust};
-use crate::layout::{STORE_ROOTS, path};
+use crate::app::{Limits, Pull, Settings, Trust};
+use crate::layout::{SESSION_DATA, STORE_ROOTS, path};
 use crate::path::AbsPath;
 use crate::problem::Problem;
 use std::ops::RangeInclusive;
@@ -62,6 +63,7 @@ impl<'a> Host<'a> {
     fn read(&mut self, table: &Table<'_>, report: &mut Report) {
         let top = Fields::top(SETTINGS, table, report);
         let (store, policy) = (top.section(SETTINGS, "store", report), top.section(SETTINGS, "policy", report));
+        session::settings(top.section(SETTINGS, "session", report), &mut self.settings, report);
         if let Some(field) = store.get("roots") {
             let roots = field.list(report, AbsPath::parse);
             self.settings.roots = roots.into_iter().map(|(_, root)| root).collect();
@@ -127,5 +129,7 @@ fn defaults() -> Settings {
         keep: KEEP,
         pull: Pull::default(),
         prune: Default::default(),
+        sessions: path(SESSION_DATA),
+        session_limits: Limits { per_app: 1024, in_all: 4096 },
     }
 }

@@ -7,11 +7,13 @@ mod chain;
 mod making;
 mod mounts;
 mod service;
+mod session;
 mod trigger;
 mod verity;
 
 pub use chain::{chain_digest, chain_files, digest_in, unit_files};
 pub use making::{make_words, pull_words};
+pub use session::{files as session_files, leftover as leftover_sessions};
 
 use crate::app::{App, Autostart, Image, ImageFile, ImagePlace, Making, OverlayMode, Skeleton};
 use crate::layout::AppPaths;
@@ -27,6 +29,7 @@ pub fn units(app: &App) -> Result<UnitSet, Duplicate> {
     verity::plan(app, &names, &mut set)?;
     service::plan(app, &names, &mut set)?;
     trigger::plan(app, &names, &mut set)?;
+    session::plan(app, &names, &mut set)?;
     Ok(set)
 }
 
