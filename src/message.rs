@@ -68,6 +68,14 @@ pub const HOST_OVERLAY_RECOVERED: MessageId = MessageId("f288af6b758e4dad9357612
 /// What an overlay changes was made into an image.
 pub const HOST_OVERLAY_COMMITTED: MessageId = MessageId("4f994d4401814085854040cc87d8aa37");
 
+/// A container image was fetched or built, or was there already.
+pub const PULLED: MessageId = MessageId("59d6bb6d362242b0a8cc2575c76fae6d");
+/// A container image could not be fetched or built.
+pub const NOT_PULLED: MessageId = MessageId("75de265edd274305879fef2dcf603e16");
+/// An app has a new version of its image.
+pub const UPDATED: MessageId = MessageId("6c7f421dd88244a8bef86170f7840f9f");
+/// An app went back to the version before.
+pub const ROLLED_BACK: MessageId = MessageId("be86db54dd0c4e8f97d0ae7f7dbeb19b");
 /// A session was made.
 pub const SESSION_MADE: MessageId = MessageId("eda8dd7805724d8ba0db8e610e9e1ee1");
 /// A session could not be made.
@@ -86,15 +94,6 @@ pub const PRUNE_FAILED: MessageId = MessageId("8dc68346d1144855af63b249bff235bf"
 pub const SCRUBBED: MessageId = MessageId("5c847c9129e54d39b71a8527c868ad30");
 /// An image was read as a whole, and is not what its root hash says.
 pub const DAMAGED: MessageId = MessageId("2b13e892dfba4c42a74c5889047696f7");
-
-/// A container image was fetched or built, or was there already.
-pub const PULLED: MessageId = MessageId("59d6bb6d362242b0a8cc2575c76fae6d");
-/// A container image could not be fetched or built.
-pub const NOT_PULLED: MessageId = MessageId("75de265edd274305879fef2dcf603e16");
-/// An app has a new version of its image.
-pub const UPDATED: MessageId = MessageId("6c7f421dd88244a8bef86170f7840f9f");
-/// An app went back to the version before.
-pub const ROLLED_BACK: MessageId = MessageId("be86db54dd0c4e8f97d0ae7f7dbeb19b");
 
 /// All of them, for the test that each is in the catalog.
 pub const ALL: &[MessageId] = &[

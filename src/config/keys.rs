@@ -56,6 +56,7 @@ pub const SETTINGS: &[Section] = &[
     Section { name: "store", keys: &["roots", "keep"] },
     Section { name: "session", keys: &["directory", "limit", "limit-per-app"] },
     Section { name: "policy", keys: &["require"] },
+    Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
     Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
     Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
 ];

@@ -201,7 +201,7 @@ clean_slate() {
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
 	rm -rf /etc/veneer/* /run/veneer/apps.d /usr/lib/veneer/apps.d/* /usr/local/lib/veneer/apps.d \
 		/etc/systemd/system/app@*.d /etc/systemd/system/*.wants/app@* /run/systemd/system/app@*.d \
-		/etc/verity.d /var/lib/veneer/images/* /var/lib/veneer/overlays/* /run/veneer/verified/*
+		/etc/verity.d /var/lib/veneer/{images,overlays,apps,updates,refs,pins,trash}/* /var/lib/veneer/blobs/sha256 /run/veneer/verified/*
 	systemctl reset-failed 2>/dev/null || :
 	reload
 }
