@@ -125,3 +125,70 @@ impl Installing<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::image_look::Look;
+    use crate::image::identity::Uuid;
+    use crate::verity::build::{BLOCK, Leaves};
+    use std::fs::File;
+    use std::path::Path;
+
+    const BLOCKS: usize = 300;
+
+    /// A store that has the blobs of an artifact, and the artifact's pieces.
+    fn pulled() -> (tempfile::TempDir, StoreDir, Vec<Piece>) {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let store = StoreDir::below(root.path());
+        let data: Vec<u8> = (0..BLOCKS * BLOCK).map(|at| (at / 7) as u8).collect();
+        let raw = root.path().join("raw");
+        std::fs::write(&raw, &data).expect("written");
+        let leaves = Leaves::read([1; 32], &File::open(&raw).expect("open"), BLOCKS as u64, 1).expect("leaves");
+        let built = leaves.build(Uuid([2; 16])).expect("tree");
+        let files = [(Part::Raw, data), (Part::Tree, built.file), (Part::RootHash, built.root.to_string().into_bytes())];
+        let blobs = store.make(BLOBS).expect("made");
+        let piece = |(part, bytes): (Part, Vec<u8>)| {
+            let digest = Digest::of(&bytes);
+            std::fs::write(blobs.join(digest.hex()), &bytes).expect("written");
+            Piece { part, digest, size: bytes.len() as u64 }
+        };
+        let pieces = files.map(piece).to_vec();
+        (root, store, pieces)
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        crate::host::below_root::names(path).expect("listed")
+    }
+
+    #[test]
+    fn an_artifact_becomes_an_image_that_is_there_once() {
+        let (_root, store, pieces) = pulled();
+        let manifest = Digest::of(b"manifest");
+        for _ in 0..2 {
+            let name = install(&store, &manifest, &pieces).expect("installed");
+            let raw = store.at(IMAGES).join(name.of(Part::Raw));
+            Look::at(&raw).expect("looked").expect("there").verify().expect("whole");
+            assert_eq!(names(&store.at(IMAGES)).len(), 3);
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_gets_no_name_and_leaves_nothing() {
+        for (at, said) in [(0, "damaged"), (1, "damaged"), (2, "not what its digest says")] {
+            let (_root, store, pieces) = pulled();
+            let blob = store.at(BLOBS).join(pieces[at].digest.hex());
+            let mut bytes = std::fs::read(&blob).expect("read");
+            let middle = bytes.len() - 1 - bytes.len() / 3;
+            bytes[middle] ^= 1;
+            std::fs::write(&blob, bytes).expect("written");
+            let error = install(&store, &Digest::of(b"manifest"), &pieces).expect_err("refused");
+            assert!(format!("{error:#}").contains(said), "{error:#}");
+            assert!(names(&store.at(IMAGES)).is_empty());
+        }
+        let (_root, store, pieces) = pulled();
+        std::fs::remove_file(store.at(BLOBS).join(pieces[1].digest.hex())).expect("removed");
+        assert!(install(&store, &Digest::of(b"manifest"), &pieces).is_err());
+        assert!(names(&store.at(IMAGES)).is_empty());
+    }
+}

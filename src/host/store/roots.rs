@@ -8,14 +8,18 @@ use crate::config::{AppState, ConfigText, Dir, Host, Mention, Mentioned, load_ap
 use crate::host::below_root::names;
 use crate::host::config_files::read_dirs;
 use crate::host::systemctl::Systemctl;
-use crate::layout::{IMAGES, LIVE, SESSIONS, VERSIONS};
+use crate::layout::{CONFIG_DIRS, HOST_OVERLAYS, HOST_OVERLAYS_LIVE, IMAGES, LIVE, SESSIONS, VERSIONS};
 use crate::problem::{Problem, Severity};
 use crate::store::claims;
 use crate::store::in_use::{Claim, On};
 use crate::store::state::Inode;
 use rustix::io::Errno;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+/// More than any mark, record or table of mounts has.
+const TEXT_MAX: u64 = 64 << 20;
 
 /// What was collected.
 #[derive(Debug)]
@@ -46,6 +50,7 @@ pub fn collect(store: &StoreDir, units: &str) -> Roots {
     mentioned.into_iter().for_each(|mention| collector.mention(mention));
     collector.claims.extend(claims::of_units(units));
     collector.up();
+    collector.overlays();
     collector.mounts();
     collector.loops();
     Roots { claims: collector.claims, problems: collector.problems, settings }
@@ -115,15 +120,33 @@ impl Collector<'_> {
             for name in self.listed(&directory) {
                 let path = directory.join(&name);
                 // Of a session there may be a directory.
-                let files = if path.is_dir() {
-                    self.listed(&path).iter().map(|name| path.join(name)).collect()
-                } else {
-                    vec![path]
-                };
-                let texts: Vec<String> = files.iter().filter_map(|file| self.text(file)).collect();
-                let claim = |text| Claim { on: On::Text(text), by: format!("{what} {name} is up") };
-                self.claims.extend(texts.into_iter().map(claim));
+                let below = if path.is_dir() { self.listed(&path) } else { Vec::new() };
+                let files = std::iter::once(path.clone()).chain(below.iter().map(|file| path.join(file)));
+                self.texts(files.collect(), &format!("{what} {name} is up"));
             }
+        }
+    }
+
+    /// Overlays over the host: those that are applied, and those that are declared.
+    fn overlays(&mut self) {
+        for place in [HOST_OVERLAYS, HOST_OVERLAYS_LIVE] {
+            let directory = self.store.at(place);
+            for name in self.listed(&directory) {
+                self.texts(vec![directory.join(&name).join("record.json")], &format!("overlay {name}"));
+            }
+        }
+        for place in CONFIG_DIRS.map(|dir| format!("{dir}/overlays.d")) {
+            let directory = self.store.at(&place);
+            for name in self.listed(&directory) {
+                self.texts(vec![directory.join(&name)], &format!("{place}/{name}"));
+            }
+        }
+    }
+
+    fn texts(&mut self, files: Vec<PathBuf>, by: &str) {
+        for file in files.into_iter().filter(|file| !file.is_dir()) {
+            let text = self.text(&file).filter(|text| is_of_the_store(text));
+            self.claims.extend(text.map(|text| Claim { on: On::Text(text), by: by.to_owned() }));
         }
     }
 
@@ -160,7 +183,7 @@ impl Collector<'_> {
 
     /// A file's text; none if it is not there, or has just gone.
     fn text(&mut self, path: &Path) -> Option<String> {
-        match std::fs::read(path) {
+        match read_small(path) {
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
             // A loop device that goes while it is read.
@@ -170,6 +193,16 @@ impl Collector<'_> {
                 None
             }
         }
+    }
+}
+
+/// The bytes of a file that is no longer than a table of the kernel's.
+fn read_small(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let count = File::open(path)?.take(TEXT_MAX + 1).read_to_end(&mut bytes)?;
+    match count as u64 > TEXT_MAX {
+        true => Err(std::io::Error::other("it is too long")),
+        false => Ok(bytes),
     }
 }
 

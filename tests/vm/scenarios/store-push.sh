@@ -1,0 +1,26 @@
+# What it shows: a converted, signed image goes to a registry as an artifact, by nobody's credentials but those given; nothing stays behind.
+# Timeout: 120
+
+command -v docker-registry >/dev/null || skip 'there is no docker-registry'
+cat >/run/registry.yml <<-'YAML'
+	version: 0.1
+	storage: {filesystem: {rootdirectory: /run/registry}}
+	http: {addr: "127.0.0.1:5007"}
+YAML
+systemd-run --quiet --unit=store-registry docker-registry serve /run/registry.yml
+eventually 20 get 5007 /v2/ >/dev/null || fail 'the registry does not come up'
+
+image hello
+fails_with 'skopeo could not push' veneer image push hello docker://127.0.0.1:5009/images/hello:1 --insecure
+veneer image push hello docker://127.0.0.1:5007/images/hello:1 --insecure
+manifest=$(skopeo inspect --raw --tls-verify=false docker://127.0.0.1:5007/images/hello:1)
+has "$manifest" '"artifactType":"application/vnd.veneer.image.v1"'
+for file in raw verity roothash roothash.p7s; do
+	has "$manifest" "$(sha256sum "$STORE/hello.$file" | cut -d' ' -f1)"
+done
+skopeo copy --quiet --insecure-policy --preserve-digests --src-tls-verify=false \
+	docker://127.0.0.1:5007/images/hello:1 dir:/run/store-pulled
+cmp "/run/store-pulled/$(sha256sum "$STORE/hello.raw" | cut -d' ' -f1)" "$STORE/hello.raw"
+[ -z "$(find /tmp -maxdepth 1 -name 'veneer-push*')" ] || fail 'a layout is left behind'
+systemctl stop store-registry
+rm -rf /run/registry /run/registry.yml /run/store-pulled
