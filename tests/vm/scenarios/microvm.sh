@@ -11,7 +11,7 @@ count=$(scale 10)
 cat >/usr/local/bin/qemu-system-x86_64 <<'SH'
 #!/bin/sh
 usr=/run/veneer-test/host
-QEMU_MODULE_DIR=$usr/lib/x86_64-linux-gnu/qemu exec "$usr/lib64/ld-linux-x86-64.so.2" \
+QEMU_MODULE_DIR=$usr/lib/x86_64-linux-gnu/qemu exec "$usr/lib64/ld-linux-x86-64.so.2" --inhibit-cache \
 	--library-path "$usr/lib/x86_64-linux-gnu" "$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios" "$@"
 SH
 chmod 755 /usr/local/bin/qemu-system-x86_64
@@ -39,15 +39,16 @@ buildah rm "$container" >/dev/null
 veneer image convert oci-archive:/run/veneer-test/vm.tar --format=ext4 --size=128M --bootable \
 	--inject=/run/veneer-test/vm-agent:/sbin/vm-agent --output="$pool/images/microvm"
 
-install -m 644 "$example/microvm.toml" "$APPS/"
+install -D -m 644 "$example/microvm.toml" "$APPS/microvm.toml"
 install -m 644 "$example/microvm.env" /etc/veneer/
 install -m 644 "$example/microvm@.service" /etc/systemd/system/
 install -D -m 755 "$example/microvm-run" /usr/local/lib/veneer/microvm-run
 printf 'KERNEL=%s/vmlinuz\nINITRD=%s/initrd\nACCEL=tcg\nMEMORY=128M\n' "$parts" "$parts" >>/etc/veneer/microvm.env
 mkdir -p /etc/systemd/system/microvm@.service.d
 printf '[Service]\nReadWritePaths=%s/sessions\nTimeoutStartSec=300\n' "$pool" >/etc/systemd/system/microvm@.service.d/pool.conf
-systemd-analyze verify --man=no --recursive-errors=yes /etc/systemd/system/microvm@.service
 reload
+said=$(SYSTEMD_UNIT_PATH=/run/systemd/generator: systemd-analyze verify --man=no --recursive-errors=yes microvm@one.service 2>&1)
+expect "$said" ''
 snapshot
 
 # ask NAME LINE...: the agent's answers.
