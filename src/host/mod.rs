@@ -37,6 +37,7 @@ pub mod mark_store;
 pub mod mounts;
 mod nameless;
 pub mod notify;
+pub mod overlay;
 pub mod overlay_data;
 pub mod overlay_dirs;
 pub mod place;
