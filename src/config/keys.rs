@@ -50,9 +50,10 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "reset"] },
+    Section { name: "", keys: &["store", "policy", "prune", "reset"] },
     Section { name: "store", keys: &["roots"] },
     Section { name: "policy", keys: &["require"] },
+    Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
 ];
 
 /// The sections of a file of `overlays.d`.
