@@ -106,7 +106,8 @@ systemctl kill --signal=KILL microvm@vm1
 eventually 20 test ! -e /run/veneer/sessions/microvm/vm1
 systemctl stop "${machines[@]}"
 systemctl reset-failed 'microvm@*' || :
-eventually 10 test -z "$(ls "$pool/sessions/microvm" 2>/dev/null)"
+no_disks() { [ -z "$(ls "$pool/sessions/microvm" 2>/dev/null)" ]; }
+eventually 10 no_disks
 for n in $(seq "$count"); do gone "vm$n"; done
 veneer image verify "$pool/images/microvm.raw" >/dev/null
 rm -f /etc/veneer/veneer.toml.d/pool.toml /etc/systemd/system/microvm@.service
