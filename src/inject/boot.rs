@@ -35,7 +35,8 @@ pub fn wanted<D: ReadAt>(
     let is_there = |path: &[u8]| -> io::Result<bool> { Ok(is_asked(path) || root.leads_to(path)?.is_some()) };
     let mut list = Vec::new();
     for path in [MACHINE_ID, RESOLV_CONF] {
-        if !is_asked(path) && !(path == RESOLV_CONF && root.is_link(path)?) {
+        let stays = is_asked(path) || (path == RESOLV_CONF && root.is_link(path)?);
+        if !stays {
             let empty = Bytes::new("an empty file".into(), 0, Box::new(Vec::new()))?;
             list.push(own(path, What::File(empty), Mode(0o644))?);
         }
