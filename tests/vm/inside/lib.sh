@@ -178,7 +178,7 @@ nothing_left_since() {
 clean_slate() {
 	local name
 	systemctl stop 'app-*.socket' 'app-*.timer' 'app@*.service' 2>/dev/null || :
-	for name in $(veneer overlay list --json=short 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4); do
+	for name in $(veneer overlay list --json=short 2>/dev/null | sed 's/},{/\n/g' | sed -nE 's/.*"name":"([^"]*)".*/\1/p'); do
 		veneer overlay remove --lazy "$name" >/dev/null 2>&1 || :
 	done
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
