@@ -11,8 +11,6 @@ pub const CONFIG_DIRS: [&str; 4] = ["/usr/lib/veneer", "/usr/local/lib/veneer", 
 pub const APPS: &str = "/run/veneer/apps";
 /// What is up, a file per app: written by `veneer-verity`, read by the generator.
 pub const LIVE: &str = "/run/veneer/live";
-/// What sessions are up.
-pub const SESSIONS: &str = "/run/veneer/sessions";
 /// Persistent upper layers, a directory per app.
 pub const OVERLAYS: &str = "/var/lib/veneer/overlays";
 /// What other units rely on of a session, a directory per app and one per session in it.

@@ -44,6 +44,14 @@ image() {
 	done
 }
 
+# hello_app ID COMMAND [MODE]: image ID, and an app that runs a command line of its /bin, with an overlay of that mode (none).
+hello_app() {
+	local quoted=${2// /\", \"}
+	image "$1"
+	printf '[image]\nfile = "%s"\n[overlay]\nmode = "%s"\n[service]\nexec = ["/bin/%s"]\n' \
+		"$1" "${3:-none}" "$quoted" | app "$1"
+}
+
 roothash() { cat "$STORE/$1.roothash"; }
 
 # Makes signatures by the test key trusted.
