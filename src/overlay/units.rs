@@ -176,7 +176,9 @@ pub fn of_spec(spec: &Spec) -> Result<UnitSet, Duplicate> {
 /// How the layers of a declared overlay are made: all that its helper needs stands on the command line.
 fn layers(spec: &Spec, source: &AbsPath) -> Unit {
     let mut unit = Unit::from_source(source);
-    unit.set("RequiresMountsFor", Value::Paths(&[spec.source.as_str(), spec.target.as_str()]));
+    // Not the target itself: that is the mount which waits for this.
+    let parent = spec.target.as_str().rsplit_once('/').map(|(parent, _)| parent).filter(|parent| !parent.is_empty());
+    unit.set("RequiresMountsFor", Value::Paths(&[spec.source.as_str(), parent.unwrap_or("/")]));
     unit.set("Before", Value::Word("sysinit.target"));
     unit.section("Service");
     unit.set("ExecStart", Value::Reset);
@@ -197,9 +199,8 @@ mod tests {
     fn the_mount_of_an_overlay_names_only_what_stays() {
         let text = of_record(&record("site", "/usr/share/site")).expect("units").to_string();
         let wanted = "--- usr-share-site.mount\n\
-            # Written by veneer overlay; it goes with the overlay.\n\
+            # Written by veneer overlay; it goes with its record, /run/veneer/overlays/site/record.json.\n\
             [Unit]\n\
-            SourcePath=/run/veneer/overlays/site/record.json\n\
             Description=Overlay site\n\
             Documentation=man:veneer-overlay(8)\n\
             DefaultDependencies=no\n\

@@ -105,8 +105,9 @@ impl Unit {
     /// An empty unit of one boot, that says whose it is.
     pub fn of_overlay(record: &AbsPath) -> Self {
         let mut unit = Self { text: String::with_capacity(640) };
-        unit.text.push_str("# Written by veneer overlay; it goes with the overlay.\n[Unit]\n");
-        unit.set("SourcePath", Value::Path(record.as_str()));
+        // No SourcePath=: the record is written anew with each version, and systemd would want a reload for it.
+        push_raw(&mut unit.text, &format!("# Written by veneer overlay; it goes with its record, {record}."));
+        unit.text.push_str("\n[Unit]\n");
         unit
     }
 

@@ -3,6 +3,7 @@
 //! A unit file that is new needs no reload: systemd looks for units that it does not know (systemd.unit(5)); one that it has
 //! read in another form does.
 
+use super::{mounting, target};
 use crate::host::systemctl::Systemctl;
 use crate::host::{below_root, files};
 use crate::layout::RUNTIME_UNITS;
@@ -57,11 +58,18 @@ pub fn start(records: &[&Record]) -> Result<()> {
     systemd.act(&words)
 }
 
-/// Stops the mount of an overlay and what holds its layers.
+/// Stops the mount of an overlay and what holds its layers. A mount that systemd could not take off is taken off here:
+/// systemd sees that it is gone as it sees any mount.
 pub fn stop(record: &Record) -> Result<()> {
     let names = Names::new(&record.name, &record.target);
-    let systemd = systemd()?;
-    systemd.act(&["stop", "--", names.mount.as_str(), names.layers.as_str()]).context("stopping the overlay's units")
+    let stopped = systemd()?.act(&["stop", "--", names.mount.as_str(), names.layers.as_str()]);
+    if stopped.is_err() {
+        for mount in target::mounts()?.at_or_below(record.target.as_str()) {
+            mounting::take_off(&mount.place)?;
+        }
+        systemd()?.act(&["stop", "--", names.layers.as_str()]).context("stopping the overlay's units")?;
+    }
+    Ok(())
 }
 
 /// Has systemd forget that units failed, so that their names are free.

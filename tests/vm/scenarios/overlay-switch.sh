@@ -25,7 +25,8 @@ for number in $(seq 1 "$count"); do
 	echo "$number" >/root/switch/file.new && mv /root/switch/file.new /root/switch/file
 	veneer overlay apply switch /root/switch "$target" --writable >/dev/null
 	expect "$(cat "$target/file")" "$number"
-	echo written >"$target/file"
+	# In one step: who writes into a file that is read shows halves of it with and without overlays.
+	echo written >"$target/new" && mv "$target/new" "$target/file"
 	veneer overlay reset switch >/dev/null
 	expect "$(cat "$target/file")" "$number"
 done
