@@ -53,9 +53,13 @@ pub const NOT_CONVERTED: MessageId = MessageId("ecbf92330c8245889512e00fe9a465cf
 pub const INJECTED: MessageId = MessageId("4320af4ef7b2435ea2fdc81e59ed5659");
 /// Files could not be put into an image.
 pub const NOT_INJECTED: MessageId = MessageId("8cebeaa208b24bb398b2c842ce5310cd");
+/// A user's request about an overlay over the host was granted.
+pub const REQUEST_GRANTED: MessageId = MessageId("081bd0872934eb31d985e6840d283000");
+/// A user's request about an overlay over the host was refused.
+pub const REQUEST_REFUSED: MessageId = MessageId("f5ac47a2066a069739b721c709f7277e");
 
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 20] = [
+pub const ALL: [MessageId; 22] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -76,6 +80,8 @@ pub const ALL: [MessageId; 20] = [
     NOT_CONVERTED,
     INJECTED,
     NOT_INJECTED,
+    REQUEST_GRANTED,
+    REQUEST_REFUSED,
 ];
 
 #[cfg(test)]

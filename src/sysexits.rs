@@ -20,6 +20,8 @@ pub enum Exit {
     Unavailable = 69,
     /// `EX_TEMPFAIL`: not now; what stands in the way was said.
     TempFail = 75,
+    /// `EX_NOPERM`: it is not for this user to do.
+    NoPermission = 77,
     /// `EX_CONFIG`: the configuration is wrong.
     Config = 78,
 }

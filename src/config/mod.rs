@@ -16,6 +16,7 @@ mod listen;
 mod merge;
 mod node;
 mod overlay;
+mod overlay_rules;
 mod read;
 mod report;
 mod service;

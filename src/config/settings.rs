@@ -5,6 +5,7 @@
 use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
 use super::node::{At, Table, parse};
+use super::overlay_rules;
 use super::read::Fields;
 use super::report::Report;
 use super::template::Templates;
@@ -13,6 +14,7 @@ use crate::app::{Settings, Trust};
 use crate::layout::{STORE_ROOTS, path};
 use crate::path::AbsPath;
 use crate::problem::Problem;
+use crate::request::Rules;
 
 /// The host that apps are configured for.
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl<'a> Host<'a> {
         let mut host = Self { settings: defaults(), policy: None, templates: Templates::parse(text), text };
         host.read(&table, &mut report);
         if let Some(file) = unread {
+            host.settings.overlay = None;
             host.strictest(format!("{file}, which cannot be read"));
         }
         (host, report.into_problems())
@@ -54,6 +57,7 @@ impl<'a> Host<'a> {
 
     fn read(&mut self, table: &Table<'_>, report: &mut Report) {
         let top = Fields::top(SETTINGS, table, report);
+        self.settings.overlay = overlay_rules::read(top, report);
         let (store, policy) = (top.section(SETTINGS, "store", report), top.section(SETTINGS, "policy", report));
         if let Some(field) = store.get("roots") {
             let roots = field.list(report, AbsPath::parse);
@@ -86,5 +90,6 @@ fn shown(at: At<'_>) -> String {
 }
 
 fn defaults() -> Settings {
-    Settings { roots: STORE_ROOTS.iter().map(|root| path(root)).collect(), least_trust: 0 }
+    let roots = STORE_ROOTS.iter().map(|root| path(root)).collect();
+    Settings { roots, least_trust: 0, overlay: Some(Rules::default()) }
 }
