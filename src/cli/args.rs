@@ -2,6 +2,7 @@
 //! It says what may be typed, and nothing of what is done: each verb has a file of its own.
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
+use super::overlay_args::OverlayVerb;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -48,7 +49,7 @@ pub enum Verb {
     Why(Why),
     /// Make images, look at them, check and sign them
     Image(Image),
-    /// Lay a directory or a file over part of this system
+    /// Lay directories, files and images over the running host, and take them off again
     Overlay(Overlay),
     /// Say what this machine lacks for running apps
     Doctor(Doctor),
@@ -267,39 +268,6 @@ pub struct Overlay {
     /// What to do.
     #[command(subcommand)]
     pub verb: OverlayVerb,
-}
-
-/// What to do with an overlay.
-#[derive(Debug, Subcommand)]
-pub enum OverlayVerb {
-    /// Run a command that alone sees an overlay; needs no privileges and leaves nothing behind
-    Run(OverlayRun),
-}
-
-/// `veneer overlay run`
-#[derive(Debug, Args)]
-pub struct OverlayRun {
-    /// The directory or file that is laid over
-    #[arg(long, value_name = "PATH")]
-    pub source: PathBuf,
-    /// What it is laid over
-    #[arg(long, value_name = "PATH")]
-    pub target: PathBuf,
-    /// Let the command write nothing there
-    #[arg(long, conflicts_with_all = ["keep", "size"])]
-    pub read_only: bool,
-    /// Keep what is written in this directory; without it, that is gone with the command
-    #[arg(long, value_name = "DIRECTORY", conflicts_with = "size")]
-    pub keep: Option<PathBuf>,
-    /// How much may be written to memory: 64M, 1G
-    #[arg(long, value_name = "SIZE", value_parser = crate::size::Size::parse)]
-    pub size: Option<crate::size::Size>,
-    /// Whether it is done.
-    #[command(flatten)]
-    pub dry: DryRun,
-    /// The command and its arguments; your shell if none is given
-    #[arg(value_name = "COMMAND", last = true)]
-    pub command: Vec<OsString>,
 }
 
 /// `veneer completions`

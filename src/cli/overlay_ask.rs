@@ -3,7 +3,7 @@
 //! The words are those of veneer-overlay(8) and veneer-overlay-request.socket(8).
 
 use super::fault::fault;
-use super::overlay_args::{Apply, OverlayAct, OverlayRemove, OverlayVerb};
+use super::overlay_args::{Apply, HostVerb, OverlayAct, OverlayRemove};
 use crate::host::below_root::absolute;
 use crate::host::request::client::{self, Outcome};
 use crate::overlay::OverlayName;
@@ -13,12 +13,12 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Does a verb by asking, if it is one that is asked; none if anybody may do it alone.
-pub(super) fn run(verb: &OverlayVerb) -> Option<Result<String>> {
+pub(super) fn run(verb: &HostVerb) -> Option<Result<String>> {
     Some(match verb {
-        OverlayVerb::Apply(args) => apply(args),
-        OverlayVerb::Reset(args) => reset(args),
-        OverlayVerb::Remove(args) => remove(args),
-        OverlayVerb::List(_) | OverlayVerb::History(_) | OverlayVerb::Run(_) => return None,
+        HostVerb::Apply(args) => apply(args),
+        HostVerb::Reset(args) => reset(args),
+        HostVerb::Remove(args) => remove(args),
+        HostVerb::List(_) | HostVerb::History(_) => return None,
         _ => Err(fault(Exit::NoPermission, "this is for root: users can apply, list, diff, reset and remove")),
     })
 }

@@ -124,12 +124,7 @@ pub(super) fn reset(peer: &Peer, name: &OverlayName, interaction: Interaction) -
 }
 
 /// Takes a user's own overlay away.
-pub(super) fn remove(
-    peer: &Peer,
-    name: &OverlayName,
-    busy: Busy,
-    interaction: Interaction,
-) -> Result<Value, Denial> {
+pub(super) fn remove(peer: &Peer, name: &OverlayName, busy: Busy, interaction: Interaction) -> Result<Value, Denial> {
     let record = own(peer, name, &Registry::read().map_err(failed)?)?;
     let sentence = "Authentication is required to remove the overlay $(name) from $(target), for everybody";
     permit(peer, polkit::REMOVE, &record, sentence, interaction)?;

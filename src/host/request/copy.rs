@@ -122,9 +122,11 @@ impl<'a> Copier<'a> {
         }
         self.count(ENTRY)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let from = self.as_user(|| rfs::openat(inode, ".", flags, Mode::empty())).map_err(|errno| failed(path, errno))?;
+        let from =
+            self.as_user(|| rfs::openat(inode, ".", flags, Mode::empty())).map_err(|errno| failed(path, errno))?;
         rfs::mkdirat(to, name, Mode::RWXU).map_err(|errno| failed(path, errno))?;
-        let copy = rfs::openat(to, name, flags | OFlags::NOFOLLOW, Mode::empty()).map_err(|errno| failed(path, errno))?;
+        let copy =
+            rfs::openat(to, name, flags | OFlags::NOFOLLOW, Mode::empty()).map_err(|errno| failed(path, errno))?;
         for below in names(&from, self.rules.files).map_err(|errno| failed(path, errno))? {
             let shown = joined(path, &below);
             self.entry(&from, &copy, &below, &shown, depth + 1)?;
@@ -135,10 +137,8 @@ impl<'a> Copier<'a> {
 
     fn entry(&mut self, from: &OwnedFd, to: &OwnedFd, name: &[u8], path: &str, depth: usize) -> Result<(), Denial> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let within = ResolveFlags::BENEATH
-            | ResolveFlags::NO_SYMLINKS
-            | ResolveFlags::NO_MAGICLINKS
-            | ResolveFlags::NO_XDEV;
+        let within =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
         let opened = self.as_user(|| rfs::openat2(from, name, flags, Mode::empty(), within));
         let inode = opened.map_err(|errno| match errno {
             Errno::XDEV => Denial::refused(format!("{path}: something else is mounted there, and is not copied")),
@@ -310,7 +310,8 @@ fn refuse_kernel(source: BorrowedFd<'_>) -> Result<(), Denial> {
 }
 
 fn joined(path: &str, name: &[u8]) -> String {
-    let name: String = String::from_utf8_lossy(name).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let name: String =
+        String::from_utf8_lossy(name).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if path.is_empty() { name } else { format!("{path}/{name}") }
 }
 

@@ -28,7 +28,11 @@ const IDLE: Duration = Duration::from_secs(10);
 
 /// The connection that systemd has put in the place of standard input.
 pub fn connection() -> Result<OwnedFd> {
-    rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), 3).context("taking the connection")
+    let connection = rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), 3).context("taking the connection")?;
+    // Nothing that we run gets it.
+    let nothing = std::fs::File::open("/dev/null").context("opening /dev/null")?;
+    nix::unistd::dup2_stdin(nothing).context("leaving standard input")?;
+    Ok(connection)
 }
 
 /// Answers the calls of one connection until its other side closes it, or says nothing.
