@@ -13,6 +13,12 @@ pub const APPS: &str = "/run/veneer/apps";
 pub const LIVE: &str = "/run/veneer/live";
 /// Persistent upper layers, a directory per app.
 pub const OVERLAYS: &str = "/var/lib/veneer/overlays";
+/// Records and data of persistent overlays over the host, a directory per overlay; apps' data is not in here.
+pub const HOST_OVERLAYS: &str = "/var/lib/veneer/host-overlays";
+/// Transient overlays over the host, and the mounts of all of them.
+pub const HOST_OVERLAYS_LIVE: &str = "/run/veneer/overlays";
+/// Where units of one boot are put that no generator writes (systemd.unit(5), "Unit File Load Path").
+pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// The store: everything below it is described in docs/store.md.
 pub const STORE: &str = "/var/lib/veneer";
 /// The store's images, each with the files beside it.
@@ -35,12 +41,6 @@ pub const REQUESTS: &str = "/var/lib/veneer/requests";
 pub const REQUESTS_LIVE: &str = "/run/veneer/requests";
 /// Where users ask for overlays; named as the interface, as systemd names its own sockets.
 pub const REQUEST_SOCKET: &str = "/run/veneer/io.veneer.Overlay";
-/// Records and data of persistent overlays over the host, a directory per overlay; apps' data is not in here.
-pub const HOST_OVERLAYS: &str = "/var/lib/veneer/host-overlays";
-/// Transient overlays over the host, and the mounts of all of them.
-pub const HOST_OVERLAYS_LIVE: &str = "/run/veneer/overlays";
-/// Where units of one boot are put that no generator writes (systemd.unit(5), "Unit File Load Path").
-pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// Where images named without a path are searched unless `veneer.toml` says otherwise.
 pub const STORE_ROOTS: [&str; 2] = [IMAGES, "/usr/lib/veneer/images"];
 /// The layer of empty mount points.

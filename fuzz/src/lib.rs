@@ -5,6 +5,7 @@
 pub mod image;
 pub mod layers;
 mod model;
+pub mod request;
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;

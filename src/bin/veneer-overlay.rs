@@ -9,7 +9,7 @@ use veneer::host::overlay_data::{self, Clearing};
 use veneer::host::overlay_dirs;
 use veneer::message;
 use veneer::name::{AppId, UserName};
-use veneer::overlay::OverlayName;
+use veneer::overlay::{OverlayName, Spec};
 use veneer::path::AbsPath;
 use veneer::sysexits::Exit;
 use veneer::verity::Run;
@@ -20,6 +20,7 @@ const USAGE: &str = "usage: veneer-overlay prepare ID --upper DIR [--dry-run]
        veneer-overlay reset ID [--dry-run]
        veneer-overlay remove ID [--dry-run]
        veneer-overlay host-up NAME
+       veneer-overlay host-declare NAME --source=PATH --target=PATH [--KEY=VALUE…]
        veneer-overlay host-down NAME
        veneer-overlay host-recover";
 
@@ -68,6 +69,7 @@ fn host(verb: &str, rest: &[String]) -> Result<Exit, String> {
     Ok(match verb {
         "up" => service::up(&name()?, &journal),
         "down" => service::down(&name()?, &journal),
+        "declare" => service::declare(&Spec::from_words(rest)?, &journal),
         "recover" if rest.is_empty() => service::recover(&journal),
         _ => return Err(USAGE.to_owned()),
     })

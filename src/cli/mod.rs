@@ -23,6 +23,7 @@ pub mod mountinfo;
 mod overlay;
 pub mod overlay_args;
 mod overlay_ask;
+mod overlay_diff;
 mod overlay_host;
 mod overlay_list;
 mod overlay_run;

@@ -53,10 +53,14 @@ pub enum HostVerb {
     Apply(Apply),
     /// List the overlays
     List(OverlayList),
+    /// Show what an overlay adds, changes and deletes
+    Diff(OverlayDiff),
     /// Drop what was written into an overlay; its source stays
     Reset(OverlayAct),
     /// Take an overlay off, and drop what was written
     Remove(OverlayRemove),
+    /// Make an image of what an overlay changes
+    Commit(OverlayCommit),
     /// List the versions of an overlay
     History(OverlayHistory),
     /// Go back to an older version of an overlay
@@ -110,13 +114,13 @@ pub struct Making {
 #[derive(Debug, Args)]
 pub struct Apply {
     /// Its name
-    #[arg(value_name = "NAME", value_parser = OverlayName::parse)]
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse, required_unless_present = "batch")]
     pub name: Option<OverlayName>,
     /// A directory, a file, or an image with its hash tree and root hash beside it
-    #[arg(value_name = "SOURCE")]
+    #[arg(value_name = "SOURCE", required_unless_present = "batch")]
     pub source: Option<PathBuf>,
     /// The directory or file that it is laid over
-    #[arg(value_name = "TARGET")]
+    #[arg(value_name = "TARGET", required_unless_present = "batch")]
     pub target: Option<PathBuf>,
     /// How it is made.
     #[command(flatten)]
@@ -136,6 +140,20 @@ pub struct OverlayList {
     /// Only those of a user: a name or a number
     #[arg(long, value_name = "USER")]
     pub owner: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `veneer overlay diff`
+#[derive(Debug, Args)]
+pub struct OverlayDiff {
+    /// The overlay
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse)]
+    pub name: OverlayName,
+    /// Only what was written, not what the source brought
+    #[arg(long)]
+    pub written: bool,
     /// How to print.
     #[command(flatten)]
     pub output: Output,
@@ -161,6 +179,32 @@ pub struct OverlayRemove {
     /// Also if processes hold it: they keep what they hold, and nobody else finds it
     #[arg(long)]
     pub lazy: bool,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// What an image is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CommitAs {
+    /// `veneer overlay apply`: an image with its hash tree and root hash
+    Image,
+    /// systemd-sysext(8)
+    Sysext,
+}
+
+/// `veneer overlay commit`
+#[derive(Debug, Args)]
+pub struct OverlayCommit {
+    /// The overlay
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse)]
+    pub name: OverlayName,
+    /// What to write: NAME.raw and what stands beside it; a path without an ending
+    #[arg(long, value_name = "[DIR/]NAME")]
+    pub output: PathBuf,
+    /// What the image is for
+    #[arg(long = "as", value_enum, default_value = "image", value_name = "KIND")]
+    pub kind: CommitAs,
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,

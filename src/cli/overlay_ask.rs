@@ -3,7 +3,8 @@
 //! The words are those of veneer-overlay(8) and veneer-overlay-request.socket(8).
 
 use super::fault::fault;
-use super::overlay_args::{Apply, HostVerb, OverlayAct, OverlayRemove};
+use super::json;
+use super::overlay_args::{Apply, HostVerb, OverlayAct, OverlayDiff, OverlayRemove};
 use crate::host::below_root::absolute;
 use crate::host::request::client::{self, Outcome};
 use crate::overlay::OverlayName;
@@ -16,6 +17,7 @@ use std::path::Path;
 pub(super) fn run(verb: &HostVerb) -> Option<Result<String>> {
     Some(match verb {
         HostVerb::Apply(args) => apply(args),
+        HostVerb::Diff(args) => diff(args),
         HostVerb::Reset(args) => reset(args),
         HostVerb::Remove(args) => remove(args),
         HostVerb::List(_) | HostVerb::History(_) => return None,
@@ -62,6 +64,17 @@ fn apply(args: &Apply) -> Result<String> {
 fn verdict(verdict: &Value) -> String {
     let part = |key: &str| verdict.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     format!("{}: {} {}\n", part("path"), part("hazard"), part("verdict"))
+}
+
+fn diff(args: &OverlayDiff) -> Result<String> {
+    let answer = granted(client::ask("Diff", &json!({ "name": args.name.as_str() }), None)?)?;
+    let changes = list(&answer, "changes");
+    if let Some(format) = args.output.json() {
+        return json::print(&changes, format);
+    }
+    let part = |change: &Value, key: &str| change.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let line = |change: &Value| format!("{:8}{}\n", part(change, "change"), part(change, "path").escape_debug());
+    Ok(changes.iter().map(line).collect())
 }
 
 fn reset(args: &OverlayAct) -> Result<String> {

@@ -4,12 +4,18 @@
 
 use super::context::Context;
 use super::fault::fault;
-use super::overlay_args::{Apply, BaseChanged, HostVerb, Making, OverlayAct, OverlayRemove, OverlayRollback};
-use super::overlay_list;
+use super::overlay_args::{
+    Apply, BaseChanged, CommitAs, HostVerb, Making, OverlayAct, OverlayCommit, OverlayRemove, OverlayRollback,
+};
+use super::{overlay_diff, overlay_list};
+use crate::config::load_batch;
+use crate::convert::Output;
 use crate::host::below_root::absolute;
+use crate::host::config_files;
 use crate::host::journal::{Caller, Entry, Journal, Weight};
 use crate::host::overlay::apply::{Applied, Planned, Request};
 use crate::host::overlay::busy::Holder;
+use crate::host::overlay::commit::{self, Use};
 use crate::host::overlay::mounting::Switched;
 use crate::host::overlay::registry::{self, Registry};
 use crate::host::overlay::{act, apply, busy, owner, recover, remove, version};
@@ -31,6 +37,8 @@ pub(super) fn run(context: &Context, verb: &HostVerb) -> Result<ExitCode> {
     let done = match verb {
         HostVerb::Apply(args) => applied(args),
         HostVerb::List(args) => overlay_list::list(context, args),
+        HostVerb::Diff(args) => overlay_diff::run(context, &find(&args.name)?, args),
+        HostVerb::Commit(args) => committed(args),
         HostVerb::Reset(args) => reset(args),
         HostVerb::Remove(args) => removed(args),
         HostVerb::History(args) => overlay_list::history(context, &find(&args.name)?, args),
@@ -68,6 +76,7 @@ fn in_registry(registry: &Registry, name: &OverlayName) -> Result<Record> {
 fn applied(args: &Apply) -> Result<String> {
     let specs = match (&args.batch, &args.name, &args.source, &args.target) {
         (None, Some(name), Some(source), Some(target)) => vec![spec(name, source, target, &args.making)?],
+        (Some(file), ..) => batch(file)?,
         _ => return Err(fault(Exit::Usage, "NAME, SOURCE and TARGET are wanted")),
     };
     if args.dry.dry_run {
@@ -79,6 +88,14 @@ fn applied(args: &Apply) -> Result<String> {
         return Ok(specs.iter().zip(&planned).map(|(spec, plan)| steps(spec, plan)).collect());
     }
     perform(specs, Act::Apply)
+}
+
+/// The overlays of a batch.
+fn batch(file: &Path) -> Result<Vec<Spec>> {
+    load_batch(&config_files::read_file(file)).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        fault(Exit::Config, lines.join("\n"))
+    })
 }
 
 /// Applies overlays as an admin, and tells what came of it.
@@ -212,6 +229,32 @@ fn accept(args: &OverlayAct) -> Result<String> {
     let record = in_registry(&recover::before_act(&journal())?, &args.name)?;
     let new = act::accept(&record)?;
     Ok(format!("{}: what lies beneath {} is its base now\n", new.name, new.target))
+}
+
+fn committed(args: &OverlayCommit) -> Result<String> {
+    let text = args.output.to_str().ok_or_else(|| fault(Exit::Usage, "the output is not text"))?;
+    let output = Output::parse(text).map_err(|said| fault(Exit::Usage, said))?;
+    let made_for = match args.kind {
+        CommitAs::Image => Use::Image,
+        CommitAs::Sysext => Use::Sysext,
+    };
+    let _lock = registry::lock()?;
+    if args.dry.dry_run {
+        let record = find(&args.name)?;
+        return Ok(format!("write what {} changes to {output}.raw, and what stands beside it\n", record.name));
+    }
+    let mut record = in_registry(&recover::before_act(&journal())?, &args.name)?;
+    let root = commit::commit(&record, &output, made_for)?;
+    let path = format!("{output}.raw");
+    let current = record.current;
+    for version in record.versions.iter_mut().filter(|version| version.number == current) {
+        version.committed.retain(|other| *other != path);
+        version.committed.push(path.clone());
+    }
+    registry::write(&record)?;
+    let text = format!("{path}: what {} changes, root hash {root}\n", record.name);
+    say(message::HOST_OVERLAY_COMMITTED, &record, text.trim_end());
+    Ok(text)
 }
 
 fn removed(args: &OverlayRemove) -> Result<String> {

@@ -59,6 +59,47 @@ pub const SETTINGS: &[Section] = &[
     Section { name: "overlay.limit", keys: &["count", "size"] },
 ];
 
+/// The sections of a file of `overlays.d`.
+pub const HOST_OVERLAY: &[Section] = &[
+    Section { name: "", keys: &["overlay", "reset"] },
+    Section {
+        name: "overlay",
+        keys: &[
+            "description",
+            "source",
+            "target",
+            "mode",
+            "persistent",
+            "size",
+            "owner",
+            "base-changed",
+            "force-target",
+            "options",
+        ],
+    },
+];
+
+/// The sections of a batch of overlays.
+pub const BATCH: &[Section] = &[
+    Section { name: "", keys: &["overlay"] },
+    Section {
+        name: "overlay",
+        keys: &[
+            "name",
+            "description",
+            "source",
+            "target",
+            "mode",
+            "persistent",
+            "size",
+            "owner",
+            "base-changed",
+            "force-target",
+            "options",
+        ],
+    },
+];
+
 /// The sections of a manifest of `veneer-inject` (docs/inject.md).
 pub const INJECT: &[Section] = &[
     Section { name: "", keys: &["inject"] },

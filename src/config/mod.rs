@@ -8,6 +8,7 @@
 mod app;
 mod cross;
 mod directives;
+mod host_overlay;
 mod image;
 mod inject;
 pub mod keys;
@@ -26,6 +27,7 @@ mod text;
 
 pub use app::{Loaded, load_app};
 pub use cross::cross_check;
+pub use host_overlay::{load_batch, load_overlay};
 pub use inject::load_injections;
 pub use settings::Host;
 pub use template::{Origin, origins};

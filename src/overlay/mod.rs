@@ -2,6 +2,7 @@
 //! Pure: it mounts, copies and asks nothing; `host::overlay` does, from what is decided here.
 //! The contract is docs/overlays.md; what overlayfs does with layers is the kernel's Documentation/filesystems/overlayfs.rst.
 
+pub mod change;
 pub mod mount_table;
 pub mod name;
 pub mod paths;

@@ -93,6 +93,72 @@ impl Spec {
         }
     }
 
+    /// The words that say all this on a helper's command line, see [`Spec::from_words`].
+    pub fn to_words(&self) -> Vec<String> {
+        let mut words = vec![self.name.to_string()];
+        let mut add = |key: &str, value: &str| words.push(format!("--{key}={value}"));
+        add("source", self.source.as_str());
+        add("target", self.target.as_str());
+        add("mode", self.mode.name());
+        add("lifetime", self.lifetime.name());
+        add("size", &self.size.to_string());
+        add("owner", &self.owner.to_string());
+        add("base-changed", if self.base_changed == OnChange::Hold { "hold" } else { "warn" });
+        if let Some(description) = &self.description {
+            add("description", description.as_str());
+        }
+        if let Some(target) = &self.force_target {
+            add("force-target", target.as_str());
+        }
+        for option in &self.options {
+            add("option", option.as_str());
+        }
+        if let Some(file) = &self.declared {
+            add("declared", file);
+        }
+        words
+    }
+
+    /// Reads what [`Spec::to_words`] wrote; the error is a sentence.
+    pub fn from_words(words: &[String]) -> Result<Self, String> {
+        let (name, rest) = words.split_first().ok_or("the name of an overlay is missing")?;
+        let pairs: Vec<(&str, &str)> =
+            rest.iter().filter_map(|word| word.strip_prefix("--")?.split_once('=')).collect();
+        if pairs.len() != rest.len() {
+            return Err("each word behind the name is --KEY=VALUE".into());
+        }
+        let needed = |key: &str| {
+            let found = pairs.iter().find(|(other, _)| *other == key);
+            found.map(|(_, value)| AbsPath::parse(value)).ok_or_else(|| format!("--{key} is missing"))?
+        };
+        let mut spec = Self::new(OverlayName::parse(name)?, needed("source")?, needed("target")?);
+        for (key, value) in pairs {
+            spec.take(key, value)?;
+        }
+        Ok(spec)
+    }
+
+    fn take(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let number = |value: &str| value.parse().map_err(|_| format!("{value:?} is not a number"));
+        match (key, value) {
+            ("source" | "target", _) => {}
+            ("mode", "read-only") => self.mode = Mode::ReadOnly,
+            ("mode", "writable") => self.mode = Mode::Writable,
+            ("lifetime", "transient") => self.lifetime = Lifetime::Transient,
+            ("lifetime", "persistent") => self.lifetime = Lifetime::Persistent,
+            ("size", value) => self.size = number(value)?,
+            ("owner", value) => self.owner = value.parse().map_err(|_| format!("{value:?} is not a user's number"))?,
+            ("base-changed", "warn") => self.base_changed = OnChange::Warn,
+            ("base-changed", "hold") => self.base_changed = OnChange::Hold,
+            ("description", value) => self.description = Some(Text::parse(value)?),
+            ("force-target", value) => self.force_target = Some(AbsPath::parse(value)?),
+            ("option", value) => self.options.push(MountOption::parse(value)?),
+            ("declared", value) => self.declared = Some(value.to_owned()),
+            _ => return Err(format!("--{key}={value} says nothing")),
+        }
+        Ok(())
+    }
+
     /// What the words do not allow together; the error is a sentence.
     pub fn check(&self) -> Result<(), String> {
         let volatile = self.options.iter().any(|option| option.as_str() == "volatile");
@@ -103,5 +169,31 @@ impl Spec {
             }
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helpers_words_say_all_that_was_asked_for() {
+        let path = |text| AbsPath::parse(text).expect("good path");
+        let mut spec = Spec::new(OverlayName::parse("a").expect("name"), path("/srv/a b"), path("/opt/a"));
+        assert_eq!(Spec::from_words(&spec.to_words()), Ok(spec.clone()));
+        spec.mode = Mode::Writable;
+        spec.lifetime = Lifetime::Persistent;
+        spec.size = 5 << 20;
+        spec.owner = 1000;
+        spec.description = Text::parse("it = that").ok();
+        spec.force_target = Some(path("/opt/a"));
+        spec.base_changed = OnChange::Hold;
+        spec.options = vec![MountOption::parse("xino=on").expect("option")];
+        spec.declared = Some("/etc/veneer/overlays.d/a.toml".into());
+        assert_eq!(Spec::from_words(&spec.to_words()), Ok(spec));
+        assert!(Spec::from_words(&["a".into(), "--source=/x".into()]).is_err());
+        assert!(
+            Spec::from_words(&["a".into(), "--source=/x".into(), "--target=/y".into(), "--mode=odd".into()]).is_err()
+        );
     }
 }

@@ -3,9 +3,9 @@
 //! Why lazy: a busy mount does not stop, and at shutdown something may always be busy (systemd.mount(5), `LazyUnmount=`).
 
 use super::record::{Kind, Mode};
-use super::{OverlayName, OverlayPaths, Record};
+use super::{OverlayName, OverlayPaths, Record, Spec};
 use crate::path::AbsPath;
-use crate::unit::{Duplicate, Text, Unit, UnitName, UnitSet, Value};
+use crate::unit::{Arg, Duplicate, Text, Unit, UnitName, UnitSet, Value};
 
 /// The template whose instance holds an overlay's layers.
 pub const LAYERS: &str = "veneer-overlay-host";
@@ -143,6 +143,49 @@ pub fn of_record(record: &Record) -> Result<UnitSet, Duplicate> {
     let mut set = UnitSet::default();
     set.unit(&names.mount, mount(&Plan::of(record), &paths, Unit::of_overlay(&source)))?;
     Ok(set)
+}
+
+/// The units of a declared overlay: its mount, what its layers are made from, and that the boot wants it.
+pub fn of_spec(spec: &Spec) -> Result<UnitSet, Duplicate> {
+    let paths = OverlayPaths::new(&spec.name, spec.lifetime);
+    let names = Names::new(&spec.name, &spec.target);
+    let file = spec.declared.as_deref().unwrap_or_default();
+    // A file that stands alone is read as the one it is to become.
+    let source = AbsPath::parse(file).unwrap_or_else(|_| {
+        AbsPath::parse(&format!("/etc/veneer/overlays.d/{}.toml", spec.name))
+            .unwrap_or_else(|_| unreachable!("a name is clean"))
+    });
+    let options: Vec<String> = spec.options.iter().map(|option| option.as_str().to_owned()).collect();
+    let plan = Plan {
+        name: &spec.name,
+        target: &spec.target,
+        // Whether the target is a file cannot be seen from here; declared overlays lie over directories.
+        kind: Kind::Directory,
+        mode: spec.mode,
+        options: &options,
+        description: spec.description.as_ref().map(Text::as_str),
+    };
+    let mut set = UnitSet::default();
+    set.unit(&names.mount, mount(&plan, &paths, Unit::from_source(&source)))?;
+    set.drop_in(&names.layers, layers(spec, &source))?;
+    let link = format!("{}/{}", crate::layout::GENERATOR_DIR, names.mount);
+    set.wanted_by("sysinit.target", &names.mount, link)?;
+    Ok(set)
+}
+
+/// How the layers of a declared overlay are made: all that its helper needs stands on the command line.
+fn layers(spec: &Spec, source: &AbsPath) -> Unit {
+    let mut unit = Unit::from_source(source);
+    unit.set("RequiresMountsFor", Value::Paths(&[spec.source.as_str(), spec.target.as_str()]));
+    unit.set("Before", Value::Word("sysinit.target"));
+    unit.section("Service");
+    unit.set("ExecStart", Value::Reset);
+    let words = spec.to_words();
+    let program = format!("{}/veneer-overlay", crate::layout::LIBEXEC);
+    let line = [program.as_str(), "host-declare"].into_iter().map(str::to_owned).chain(words);
+    let argv: Vec<Arg> = line.filter_map(|word| Arg::parse(&word).ok()).collect();
+    unit.set("ExecStart", Value::Exec { prefix: "", argv: &argv });
+    unit
 }
 
 #[cfg(test)]

@@ -125,6 +125,33 @@ pub fn apply(requests: &[Request<'_>], journal: &Journal) -> Result<Vec<Applied>
     Ok(prepared.into_iter().map(Prepared::into_applied).collect())
 }
 
+/// Makes the data of a declared overlay, if it is not there, and brings its layers up; the mount is its unit's business.
+pub fn declare(spec: &Spec) -> Result<()> {
+    let _lock = registry::lock()?;
+    let registry = Registry::read()?;
+    let planned = plan(&[spec], &registry)?;
+    let found = planned.first().context("nothing was planned")?;
+    if found.target != spec.target {
+        return Err(Fault::data(format!("{} leads to {}: write that", spec.target, found.target)).into());
+    }
+    if found.kind == Kind::File {
+        return Err(Fault::data(format!("{} is a file: a declared overlay lies over a directory", spec.target)).into());
+    }
+    let same = |record: &&Record| record.version().is_some_and(|version| version.source.from == spec.source.as_str());
+    if let Some(record) = registry.find(&spec.name).filter(same) {
+        return layers::up(record);
+    }
+    let prepared = prepare(&Request::of_admin(spec.clone(), Act::Apply)?, found)?;
+    let record = Record { pending: None, ..prepared.record.clone() };
+    let up = registry::write(&record).and_then(|()| layers::up(&record));
+    match (&up, &prepared.old) {
+        (Err(_), None) => prepared.discard(),
+        (Ok(()), Some(old)) => forget(old, &record)?,
+        _ => {}
+    }
+    up
+}
+
 /// An overlay whose data is there, and of which nothing is seen yet.
 struct Prepared {
     record: Record,

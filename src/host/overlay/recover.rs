@@ -64,6 +64,8 @@ fn one(record: &Record, when: When, journal: &Journal) -> Result<bool> {
             tidy(record)?;
             told(&format!("{}: version {} had been recorded and is in its place now", record.name, record.current));
         }
+        // The unit that the generator made of its file brings it up.
+        Cure::Mount if record.declared.is_some() => return Ok(false),
         Cure::Mount => mount(record, journal)?,
     }
     Ok(true)

@@ -3,10 +3,10 @@
 //! The units are `veneer-overlay-host@.service` and `veneer-overlay-recover.service`.
 
 use super::registry::Registry;
-use super::{layers, recover as recovery};
+use super::{apply, layers, recover as recovery};
 use crate::host::journal::{Entry, Journal, Weight};
 use crate::message;
-use crate::overlay::{OverlayName, Record};
+use crate::overlay::{OverlayName, Record, Spec};
 use crate::sysexits::Exit;
 use crate::verity::Fault;
 use anyhow::Result;
@@ -15,6 +15,11 @@ use anyhow::Result;
 pub fn up(name: &OverlayName, journal: &Journal) -> Exit {
     let done = record(name).and_then(|record| layers::up(&record));
     outcome(name, "bringing up the layers of", done, journal)
+}
+
+/// Makes a declared overlay, unless its data is there, and brings its layers up.
+pub fn declare(spec: &Spec, journal: &Journal) -> Exit {
+    outcome(&spec.name, "bringing up the layers of", apply::declare(spec), journal)
 }
 
 /// Takes the layers of an overlay off; one that has no record (any more) has none.

@@ -10,9 +10,11 @@ use super::staging::Staging;
 use crate::config::Host;
 use crate::host::config_files;
 use crate::host::journal::{Caller, Journal};
+use crate::host::overlay::diff::{Against, changes};
 use crate::host::overlay::registry::{self, Registry};
 use crate::host::overlay::{act, apply as laying, busy, copy as tree, recover, remove as removal, target, version};
 use crate::host::trusted::{Trusted, Wanted as Sought};
+use crate::overlay::change::{Became, By};
 use crate::overlay::record::{Act, Lifetime as Stay, Mode};
 use crate::overlay::units::mount_source;
 use crate::overlay::{OverlayName, Record, Spec};
@@ -24,6 +26,7 @@ use crate::unit::Text;
 use crate::verity::Fault;
 use rustix::fd::OwnedFd;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Lays a copy of a user's source over the host.
@@ -175,10 +178,35 @@ pub(super) fn list() -> Result<Value, Denial> {
     Ok(json!({ "overlays": overlays }))
 }
 
-/// What a user's own overlay changes.
+/// What a user's own overlay changes. What others have written is told where everybody could look it up.
 pub(super) fn diff(peer: &Peer, name: &OverlayName) -> Result<Value, Denial> {
-    let _record = own(peer, name, &Registry::read().map_err(failed)?)?;
-    Err(Denial::Failed("not yet".into()))
+    let record = own(peer, name, &Registry::read().map_err(failed)?)?;
+    let found = changes(&record, Against::Base).map_err(failed)?;
+    let target = Path::new(record.target.as_str());
+    let told = found.iter().filter(|change| change.by != By::Written || is_open(target, &change.path));
+    let changes: Vec<Value> = told
+        .map(|change| {
+            let word = match change.became {
+                Became::Added => "added",
+                Became::Changed => "changed",
+                Became::Deleted => "deleted",
+            };
+            let look = change.look();
+            let (size, mode) = (look.map(|look| look.size), look.map(|look| look.mode));
+            json!({ "path": change.path, "change": word, "size": size, "mode": mode })
+        })
+        .collect();
+    Ok(json!({ "changes": changes }))
+}
+
+/// Whether everybody may look into all directories that a path below the target is in.
+fn is_open(target: &Path, path: &str) -> bool {
+    let whole = target.join(path);
+    let directories = whole.ancestors().skip(1).take_while(|directory| directory.starts_with(target));
+    directories.into_iter().all(|directory| {
+        let mode = std::fs::symlink_metadata(directory).map(|found| found.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o005 == 0o005)
+    })
 }
 
 /// The record of an overlay that is this user's.
@@ -241,6 +269,8 @@ fn journal() -> Journal {
 
 fn failed(error: anyhow::Error) -> Denial {
     let text = format!("{error:#}").replace('\n', " ");
+    // What an administrator could say instead is no advice for a user.
+    let text = text.split(". If it is meant").next().unwrap_or_default().to_owned();
     match Fault::of(&error).map(|fault| fault.exit) {
         Some(Exit::Data | Exit::NoInput) => Denial::Refused(text),
         _ => Denial::Failed(text),

@@ -128,7 +128,7 @@ def descriptors():
         ("a directory that is root's", apply_message(), [directory("/root", os.O_PATH)], "may not read"),
         ("a secret file", apply_message(target=TARGET + "/file"), [directory("/etc/shadow", os.O_PATH)], "may not read"),
         ("processes", apply_message(), [directory("/proc")], "file system of proc"),
-        ("the kernel", apply_message(), [directory("/sys")], "file system of sysfs"),
+        ("the kernel", apply_message(), [directory("/sys")], "Refused"),
         ("all of /etc", apply_message(), [directory("/etc")], "may not read"),
         ("all devices", apply_message(), [directory("/dev")], "Refused"),
     ]
@@ -184,7 +184,7 @@ def words():
         ("another access", apply_message(extra=',"access":"setuid"'), "InvalidParameter"),
         ("a description of two lines", apply_message(extra=',"description":"a\\nExecStart=/bin/sh"'), "one line"),
         ("a long description", apply_message(extra=',"description":' + quoted("x" * 5000)), "one line"),
-        ("writing where reading was allowed", apply_message(extra=',"access":"writable"'), "NotAuthorized"),
+        ("writing where reading was allowed", apply_message(extra=',"access":"writable","size":4194304'), "NotAuthorized"),
     ]
     for what, message, wanted in cases:
         send(what, message, wanted, [here], shared)
@@ -211,7 +211,9 @@ def sources():
         "large": "LimitExceeded", "sparse": "LimitExceeded", "deep": "levels deep", "notgroup": "may not read",
     }
     for name, said in wanted.items():
-        send("a source with " + name, apply_message(), said, [directory(HOME + "/bad/" + name)])
+        # What the user cannot even open can still be named.
+        flags = os.O_PATH if name == "closed" else os.O_RDONLY
+        send("a source with " + name, apply_message(), said, [directory(HOME + "/bad/" + name, flags)])
 
 
 for part in [messages, descriptors, words, others, sources]:
