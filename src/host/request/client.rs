@@ -72,14 +72,14 @@ impl Agent {
     }
 
     fn begin() -> Option<Child> {
-        let (mut ours, theirs) = std::io::pipe().ok()?;
+        let (ours, theirs) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).ok()?;
         rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty()).ok()?;
         let number = theirs.as_raw_fd().to_string();
         let mut command = Command::new("pkttyagent");
         let child = command.args(["--notify-fd", &number, "--fallback"]).stdout(Stdio::null()).spawn().ok()?;
         drop(theirs);
         // It closes the pipe when it is ready, or has ended.
-        let _ = ours.read(&mut [0]);
+        let _ = std::fs::File::from(ours).read(&mut [0]);
         Some(child)
     }
 }

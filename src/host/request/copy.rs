@@ -297,7 +297,7 @@ fn finish(copy: &OwnedFd, stat: &Stat) -> rustix::io::Result<()> {
 }
 
 fn times(stat: &Stat) -> Timestamps {
-    let time = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() };
+    let time = Timespec { tv_sec: stat.st_mtime, tv_nsec: i64::try_from(stat.st_mtime_nsec).unwrap_or_default() };
     Timestamps { last_access: time, last_modification: time }
 }
 

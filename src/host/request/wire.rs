@@ -62,7 +62,8 @@ impl Wire {
     fn wait(&self, end: Option<Instant>) -> Result<(), Denial> {
         let Some(end) = end else { return Ok(()) };
         let left = end.saturating_duration_since(Instant::now());
-        let left = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        let left =
+            Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
         let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
         match poll(&mut polled, Some(&left)) {
             Ok(0) => Err(Denial::refused("nothing came in time")),
