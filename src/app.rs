@@ -369,4 +369,6 @@ pub struct Settings {
     pub least_trust: usize,
     /// `[overlay]`: what users may ask for; none if that cannot be read, and then they may ask for nothing.
     pub overlay: Option<crate::request::Rules>,
+    /// `[prune]`: what becomes of images that nothing refers to.
+    pub prune: crate::store::prune::Policy,
 }

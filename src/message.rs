@@ -72,8 +72,20 @@ pub const REQUEST_GRANTED: MessageId = MessageId("081bd0872934eb31d985e6840d2830
 /// A user's request about an overlay over the host was refused.
 pub const REQUEST_REFUSED: MessageId = MessageId("f5ac47a2066a069739b721c709f7277e");
 
+/// Something was removed from the store, since nothing refers to it.
+pub const PRUNED: MessageId = MessageId("da6a6e283515458f9b5d14a611b06580");
+/// Nothing was removed from the store, since something that may refer to it could not be read.
+pub const NOT_PRUNED: MessageId = MessageId("3f9ba77c49bf4dbbbf5b5c9a05be75d8");
+/// Something could not be removed from the store; the rest was.
+pub const PRUNE_FAILED: MessageId = MessageId("8dc68346d1144855af63b249bff235bf");
+
+/// An image was read as a whole, and is as its root hash says.
+pub const SCRUBBED: MessageId = MessageId("5c847c9129e54d39b71a8527c868ad30");
+/// An image was read as a whole, and is not what its root hash says.
+pub const DAMAGED: MessageId = MessageId("2b13e892dfba4c42a74c5889047696f7");
+
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 29] = [
+pub const ALL: [MessageId; 34] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -94,6 +106,11 @@ pub const ALL: [MessageId; 29] = [
     NOT_CONVERTED,
     INJECTED,
     NOT_INJECTED,
+    PRUNED,
+    NOT_PRUNED,
+    PRUNE_FAILED,
+    SCRUBBED,
+    DAMAGED,
     HOST_OVERLAY_UP,
     HOST_OVERLAY_GONE,
     HOST_OVERLAY_FAILED,

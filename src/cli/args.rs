@@ -202,8 +202,23 @@ pub enum ImageVerb {
     /// Put an agent and other files into an image; takes what veneer-inject takes
     #[command(disable_help_flag = true)]
     Inject(ImageInject),
-    /// Show what an image was made from and what stands beside it
+    /// List the images of the store
+    List(ImageList),
+    /// Show what an image was made from, what stands beside it and what uses it
     Inspect(ImageInspect),
+    /// Keep images, whatever refers to them
+    Pin(ImagePin),
+    /// Keep images no longer than they are needed
+    Unpin(ImageUnpin),
+    /// Remove images from the store that nothing uses
+    Rm(ImageRm),
+    /// Remove from the store what nothing uses; takes what veneer-prune takes
+    #[command(disable_help_flag = true)]
+    Prune(ImagePrune),
+    /// Write the container image that an image was made from as an OCI layout
+    Export(ImageExport),
+    /// Put an image with its hash tree, root hash and signature into a registry
+    Push(ImagePush),
     /// Read an image as a whole and compare it with its hash tree and root hash
     Verify(ImageVerify),
     /// Check an image, and sign its root hash
@@ -224,6 +239,92 @@ pub struct ImageInject {
     /// An image and options, as in veneer-inject@.service(8)
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,
+}
+
+/// `veneer image prune`
+#[derive(Debug, Args)]
+pub struct ImagePrune {
+    /// Options, as in veneer-prune.service(8)
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
+/// `veneer image list`
+#[derive(Debug, Args)]
+pub struct ImageList {
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `veneer image pin`
+#[derive(Debug, Args)]
+pub struct ImagePin {
+    /// Images by their names in the store, or references they were made for
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+    /// Why, for whoever wonders later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image unpin`
+#[derive(Debug, Args)]
+pub struct ImageUnpin {
+    /// Images by their names in the store, or references they were made for
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image rm`
+#[derive(Debug, Args)]
+pub struct ImageRm {
+    /// Images by their names in the store, or references they were made for
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image export`
+#[derive(Debug, Args)]
+pub struct ImageExport {
+    /// The image by its name in the store, or a reference it was made for
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// The directory of the layout, which must not be there yet
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image push`
+#[derive(Debug, Args)]
+pub struct ImagePush {
+    /// The image by its name in the store, or a reference it was made for
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// Where to: docker://HOST/NAME:TAG, or oci:DIR:TAG
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Credentials for the registry; none are taken from anywhere else
+    #[arg(long, value_name = "FILE")]
+    pub auth_file: Option<PathBuf>,
+    /// Speak HTTP, or HTTPS with any certificate
+    #[arg(long)]
+    pub insecure: bool,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
 }
 
 /// `veneer image inspect`

@@ -50,13 +50,14 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "overlay", "reset"] },
+    Section { name: "", keys: &["store", "policy", "prune", "overlay", "reset"] },
     Section { name: "store", keys: &["roots"] },
     Section { name: "policy", keys: &["require"] },
     Section { name: "overlay", keys: &["refuse", "files", "count", "size", "user", "group"] },
     Section { name: "overlay.user", keys: &[] },
     Section { name: "overlay.group", keys: &[] },
     Section { name: "overlay.limit", keys: &["count", "size"] },
+    Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
 ];
 
 /// The sections of a file of `overlays.d`.

@@ -6,6 +6,7 @@ use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
 use super::node::{At, Table, parse};
 use super::overlay_rules;
+use super::prune;
 use super::read::Fields;
 use super::report::Report;
 use super::template::Templates;
@@ -63,6 +64,7 @@ impl<'a> Host<'a> {
             let roots = field.list(report, AbsPath::parse);
             self.settings.roots = roots.into_iter().map(|(_, root)| root).collect();
         }
+        self.settings.prune = prune::read(top.section(SETTINGS, "prune", report), report, self.settings.prune);
         if let Some(field) = policy.get("require") {
             match field.choice(report, &Trust::NAMES) {
                 Some(rank) => self.ask_for(rank, field.at),
@@ -91,5 +93,5 @@ fn shown(at: At<'_>) -> String {
 
 fn defaults() -> Settings {
     let roots = STORE_ROOTS.iter().map(|root| path(root)).collect();
-    Settings { roots, least_trust: 0, overlay: Some(Rules::default()) }
+    Settings { roots, least_trust: 0, prune: Default::default(), overlay: Some(Rules::default()) }
 }

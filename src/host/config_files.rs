@@ -17,7 +17,12 @@ const DROP_INS: &str = ".toml.d";
 
 /// Reads everything below `root`; `/` on a running system. What cannot be read is a Problem in it.
 pub fn read(root: &Path) -> ConfigText {
-    ConfigText::from_dirs(CONFIG_DIRS.iter().map(|dir| read_dir(root, dir)).collect())
+    ConfigText::from_dirs(read_dirs(root))
+}
+
+/// The same as it lies in the directories, the strongest last: also what does not count because a stronger one has it.
+pub fn read_dirs(root: &Path) -> Vec<Dir> {
+    CONFIG_DIRS.iter().map(|dir| read_dir(root, dir)).collect()
 }
 
 /// Reads one file that the user named; its path is shown as given.

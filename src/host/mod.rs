@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "this is the part that may")]
 
 pub mod alone;
+pub mod artifact;
 pub mod attach;
 pub mod below_root;
 pub mod boot;
@@ -31,6 +32,7 @@ pub mod ioctl;
 pub mod journal;
 pub mod journal_datagram;
 pub mod kmsg;
+pub mod layout_dir;
 pub mod live_marks;
 pub mod loop_device;
 pub mod mark_store;
@@ -45,8 +47,11 @@ pub mod points;
 pub mod probe;
 mod process_status;
 pub mod progress;
+pub mod prune;
 pub mod publish;
+pub mod push;
 pub mod request;
+pub mod scrub;
 pub mod signature;
 pub mod source;
 pub mod store;
