@@ -30,6 +30,7 @@ pub mod plan;
 pub mod problem;
 pub mod request;
 pub mod root_hash;
+pub mod session;
 pub mod signature;
 pub mod size;
 pub mod store;

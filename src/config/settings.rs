@@ -9,10 +9,11 @@ use super::overlay_rules;
 use super::prune;
 use super::read::Fields;
 use super::report::Report;
+use super::session;
 use super::template::Templates;
 use super::text::ConfigText;
-use crate::app::{Settings, Trust};
-use crate::layout::{STORE_ROOTS, path};
+use crate::app::{Limits, Settings, Trust};
+use crate::layout::{SESSION_DATA, STORE_ROOTS, path};
 use crate::path::AbsPath;
 use crate::problem::Problem;
 use crate::request::Rules;
@@ -60,6 +61,7 @@ impl<'a> Host<'a> {
         let top = Fields::top(SETTINGS, table, report);
         self.settings.overlay = overlay_rules::read(top, report);
         let (store, policy) = (top.section(SETTINGS, "store", report), top.section(SETTINGS, "policy", report));
+        session::settings(top.section(SETTINGS, "session", report), &mut self.settings, report);
         if let Some(field) = store.get("roots") {
             let roots = field.list(report, AbsPath::parse);
             self.settings.roots = roots.into_iter().map(|(_, root)| root).collect();
@@ -92,6 +94,12 @@ fn shown(at: At<'_>) -> String {
 }
 
 fn defaults() -> Settings {
-    let roots = STORE_ROOTS.iter().map(|root| path(root)).collect();
-    Settings { roots, least_trust: 0, prune: Default::default(), overlay: Some(Rules::default()) }
+    Settings {
+        roots: STORE_ROOTS.iter().map(|root| path(root)).collect(),
+        least_trust: 0,
+        prune: Default::default(),
+        sessions: path(SESSION_DATA),
+        session_limits: Limits { per_app: 1024, in_all: 4096 },
+        overlay: Some(Rules::default()),
+    }
 }

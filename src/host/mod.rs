@@ -52,6 +52,7 @@ pub mod publish;
 pub mod push;
 pub mod request;
 pub mod scrub;
+pub mod session;
 pub mod signature;
 pub mod source;
 pub mod store;
