@@ -497,6 +497,8 @@ pub struct Settings {
     pub roots: Vec<AbsPath>,
     /// `[policy] require`: the least that every image must show, as a rank of [`Trust`].
     pub least_trust: usize,
+    /// `[overlay]`: what users may ask for; none if that cannot be read, and then they may ask for nothing.
+    pub overlay: Option<crate::request::Rules>,
     /// `[session] directory`: where sessions keep what they write.
     pub sessions: AbsPath,
     /// `[session] limit-per-app` and `limit`.

@@ -45,6 +45,12 @@ pub const TRASH: &str = "/var/lib/veneer/trash";
 pub const SCRUB: &str = "/var/lib/veneer/scrub";
 /// Locked by everybody who uses the store, see `host::store::lock`.
 pub const STORE_LOCK: &str = "/var/lib/veneer/lock";
+/// Where copies of users' sources are made before they are checked, a directory per user.
+pub const REQUESTS: &str = "/var/lib/veneer/requests";
+/// Locks of users' requests.
+pub const REQUESTS_LIVE: &str = "/run/veneer/requests";
+/// Where users ask for overlays; named as the interface, as systemd names its own sockets.
+pub const REQUEST_SOCKET: &str = "/run/veneer/io.veneer.Overlay";
 /// Where images named without a path are searched unless `veneer.toml` says otherwise.
 pub const STORE_ROOTS: [&str; 2] = [IMAGES, "/usr/lib/veneer/images"];
 /// The layer of empty mount points.

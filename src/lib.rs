@@ -30,6 +30,7 @@ pub mod path;
 pub mod plan;
 pub mod problem;
 pub mod pull;
+pub mod request;
 pub mod root_hash;
 pub mod session;
 pub mod signature;

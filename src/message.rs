@@ -67,6 +67,10 @@ pub const HOST_OVERLAY_HELD: MessageId = MessageId("33f212c4cf5e4a1bb0a31d16dcad
 pub const HOST_OVERLAY_RECOVERED: MessageId = MessageId("f288af6b758e4dad93576124a9fe7f83");
 /// What an overlay changes was made into an image.
 pub const HOST_OVERLAY_COMMITTED: MessageId = MessageId("4f994d4401814085854040cc87d8aa37");
+/// A user's request about an overlay over the host was granted.
+pub const REQUEST_GRANTED: MessageId = MessageId("081bd0872934eb31d985e6840d283000");
+/// A user's request about an overlay over the host was refused.
+pub const REQUEST_REFUSED: MessageId = MessageId("f5ac47a2066a069739b721c709f7277e");
 
 /// A container image was fetched or built, or was there already.
 pub const PULLED: MessageId = MessageId("59d6bb6d362242b0a8cc2575c76fae6d");
@@ -136,6 +140,8 @@ pub const ALL: &[MessageId] = &[
     NOT_PULLED,
     UPDATED,
     ROLLED_BACK,
+    REQUEST_GRANTED,
+    REQUEST_REFUSED,
 ];
 
 #[cfg(test)]

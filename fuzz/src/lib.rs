@@ -6,6 +6,7 @@ pub mod image;
 pub mod layers;
 pub mod writer;
 mod model;
+pub mod request;
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;

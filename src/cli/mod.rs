@@ -26,6 +26,7 @@ mod list;
 pub mod mountinfo;
 mod overlay;
 pub mod overlay_args;
+mod overlay_ask;
 mod overlay_diff;
 mod overlay_host;
 mod overlay_list;

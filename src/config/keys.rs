@@ -52,11 +52,15 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "prune", "pull", "session", "reset"] },
+    Section { name: "", keys: &["store", "policy", "prune", "pull", "session", "overlay", "reset"] },
     Section { name: "store", keys: &["roots", "keep"] },
     Section { name: "session", keys: &["directory", "limit", "limit-per-app"] },
     Section { name: "policy", keys: &["require"] },
     Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
+    Section { name: "overlay", keys: &["refuse", "files", "count", "size", "user", "group"] },
+    Section { name: "overlay.user", keys: &[] },
+    Section { name: "overlay.group", keys: &[] },
+    Section { name: "overlay.limit", keys: &["count", "size"] },
     Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
     Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
 ];

@@ -18,6 +18,7 @@ mod mentions;
 mod merge;
 mod node;
 mod overlay;
+mod overlay_rules;
 mod prune;
 mod read;
 mod report;

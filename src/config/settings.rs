@@ -5,6 +5,7 @@
 use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
 use super::node::{At, Kind, Table, parse};
+use super::overlay_rules;
 use super::prune;
 use super::read::{Field, Fields};
 use super::report::Report;
@@ -15,6 +16,7 @@ use crate::app::{Limits, Pull, Settings, Trust};
 use crate::layout::{SESSION_DATA, STORE_ROOTS, path};
 use crate::path::AbsPath;
 use crate::problem::Problem;
+use crate::request::Rules;
 use std::ops::RangeInclusive;
 
 /// How many versions of an app's image stay unless `store.keep` says otherwise.
@@ -55,6 +57,7 @@ impl<'a> Host<'a> {
         let mut host = Self { settings: defaults(), policy: None, templates: Templates::parse(text), text };
         host.read(&table, &mut report);
         if let Some(file) = unread {
+            host.settings.overlay = None;
             host.strictest(format!("{file}, which cannot be read"));
         }
         (host, report.into_problems())
@@ -62,6 +65,7 @@ impl<'a> Host<'a> {
 
     fn read(&mut self, table: &Table<'_>, report: &mut Report) {
         let top = Fields::top(SETTINGS, table, report);
+        self.settings.overlay = overlay_rules::read(top, report);
         let (store, policy) = (top.section(SETTINGS, "store", report), top.section(SETTINGS, "policy", report));
         session::settings(top.section(SETTINGS, "session", report), &mut self.settings, report);
         if let Some(field) = store.get("roots") {
@@ -131,5 +135,6 @@ fn defaults() -> Settings {
         pull: Pull::default(),
         sessions: path(SESSION_DATA),
         session_limits: Limits { per_app: 1024, in_all: 4096 },
+        overlay: Some(Rules::default()),
     }
 }

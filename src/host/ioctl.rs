@@ -1,4 +1,4 @@
-//! The kernel calls that no safe wrapper has: ioctls of loop and device-mapper, and `add_key`.
+//! The kernel calls that no safe wrapper has: ioctls of loop and device-mapper, `add_key`, `SO_PEERGROUPS`.
 //! It knows no app and no image; messages come in as bytes that pure code laid out, so the unsafe part is small.
 //! Rules: linux/dm-ioctl.h, linux/loop.h, add_key(2). All of this project's `unsafe` is in this file.
 #![allow(unsafe_code)]
@@ -131,6 +131,32 @@ pub fn add_thread_key(description: &std::ffi::CStr, payload: &[u8]) -> Result<()
         )
     };
     if key >= 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Most groups of a process (`NGROUPS_MAX`, limits.h).
+const GROUPS_MAX: usize = 65536;
+
+/// The supplementary groups that the other end of a connection had when it connected (`SO_PEERGROUPS`).
+pub fn peer_groups(socket: BorrowedFd<'_>) -> Result<Vec<u32>> {
+    use nix::libc;
+    use rustix::fd::AsRawFd as _;
+    let mut groups = vec![0u32; GROUPS_MAX];
+    let mut bytes = libc::socklen_t::try_from(size_of_val(groups.as_slice())).map_err(|_| Errno::RANGE)?;
+    // SAFETY: the kernel writes at most as many bytes as it is told, which is what the buffer holds, and says how many.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERGROUPS,
+            groups.as_mut_ptr().cast(),
+            &raw mut bytes,
+        )
+    };
+    if done < 0 {
+        return Err(last_error());
+    }
+    groups.truncate(bytes as usize / size_of::<u32>());
+    Ok(groups)
 }
 
 fn last_error() -> Errno {

@@ -53,6 +53,7 @@ pub mod prune;
 pub mod publish;
 pub mod pull;
 pub mod push;
+pub mod request;
 pub mod scrub;
 pub mod session;
 pub mod signature;

@@ -188,8 +188,6 @@ nothing_left_since() {
 host_overlays_gone() {
 	local name
 	compgen -G '/run/veneer/overlays/*' >/dev/null || compgen -G '/var/lib/veneer/host-overlays/*' >/dev/null || return 0
-	systemctl stop 'app-*.socket' 'app-*.timer' 'app@*.service' 2>/dev/null || :
-	systemctl stop 'app-session-*@*.service' 2>/dev/null || :
 	for name in $(veneer overlay list --json=short 2>/dev/null | sed 's/},{/\n/g' | sed -nE 's/.*"name":"([^"]*)".*/\1/p'); do
 		veneer overlay remove --lazy "$name" >/dev/null 2>&1 || :
 	done

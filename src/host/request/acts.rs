@@ -1,0 +1,278 @@
+//! What a user may have done to overlays over the host: the same as root's, after it was found to be theirs to ask for.
+//! It mounts nothing; `host::overlay` does. It asks polkit, counts, and has the source copied and checked.
+//! The order is docs/overlays.md's ("Users"): refuse what costs nothing to refuse, ask, copy, check, count again, do.
+
+use super::copy::{self, Copied, Copier, Kind};
+use super::peer::{Peer, groups_of_owner};
+use super::polkit::{self, Question};
+use super::slot;
+use super::staging::Staging;
+use crate::config::Host;
+use crate::host::config_files;
+use crate::host::journal::{Caller, Journal};
+use crate::host::overlay::diff::{Against, changes};
+use crate::host::overlay::registry::{self, Registry};
+use crate::host::overlay::{act, apply as laying, busy, copy as tree, recover, remove as removal, target, version};
+use crate::host::trusted::{Trusted, Wanted as Sought};
+use crate::overlay::change::{Became, By};
+use crate::overlay::record::{Act, Lifetime as Stay, Mode};
+use crate::overlay::units::mount_source;
+use crate::overlay::{OverlayName, Record, Spec};
+use crate::path::AbsPath;
+use crate::request::call::{Access, Apply, Busy, Dry, Interaction, Lifetime};
+use crate::request::{Denial, Holding, Rules};
+use crate::sysexits::Exit;
+use crate::unit::Text;
+use crate::verity::Fault;
+use rustix::fd::OwnedFd;
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// Lays a copy of a user's source over the host.
+pub(super) fn apply(peer: &Peer, ask: &Apply, mut descriptors: Vec<OwnedFd>) -> Result<Value, Denial> {
+    let source = descriptors.pop().ok_or_else(|| Denial::refused("no source came along"))?;
+    let rules = rules()?;
+    let mut spec = spec(peer, ask)?;
+    spec.target = settled(&ask.target)?;
+    let registry = Registry::read().map_err(failed)?;
+    not_of_others(peer, registry.find(&ask.name))?;
+    laying::plan(&[&spec], &registry).map_err(failed)?;
+    let writable = if spec.mode == Mode::Writable { spec.size } else { 0 };
+    let asker = peer.asker();
+    rules.fits(&asker, &holdings(&registry, Some(&ask.name))?, writable)?;
+    authorize(peer, ask, &spec)?;
+
+    let staging = Staging::of(peer).map_err(failed)?;
+    let room = rules.room(&asker, &holdings(&registry, Some(&ask.name))?)?.saturating_sub(writable);
+    let (kind, copied) = Copier::new(peer, &rules, room)?.run(&source, &staging.directory)?;
+    if ask.dry == Dry::Run {
+        return Ok(told(&spec, &copied));
+    }
+    spec.source = staging.at(if kind == Kind::Directory { "tree" } else { "file" }).map_err(failed)?;
+    // From here on nobody else's request changes what was counted.
+    let _alone = slot::one_at_a_time().map_err(failed)?;
+    let registry = Registry::read().map_err(failed)?;
+    let bytes = copied.bytes.saturating_add(writable);
+    rules.fits(&asker, &holdings(&registry, Some(&ask.name))?, bytes)?;
+    lay(&spec, &rules, &copied)?;
+    Ok(told(&spec, &copied))
+}
+
+fn lay(spec: &Spec, rules: &Rules, copied: &Copied) -> Result<(), Denial> {
+    let source = version::open(spec.source.as_str()).map_err(failed)?;
+    let limits = tree::Limits { bytes: copied.bytes, entries: copied.files };
+    let inspect = |path: &Path| copy::inspect(path, rules);
+    let request = laying::Request { spec: spec.clone(), source, limits, by: Act::Apply, inspect: &inspect };
+    laying::apply(&[request], &journal()).map(drop).map_err(failed)
+}
+
+fn authorize(peer: &Peer, ask: &Apply, spec: &Spec) -> Result<(), Denial> {
+    let size = if spec.mode == Mode::Writable { spec.size.to_string() } else { "0".into() };
+    let details = [
+        ("target", spec.target.as_str()),
+        ("name", ask.name.as_str()),
+        ("access", spec.mode.name()),
+        ("lifetime", spec.lifetime.name()),
+        ("size", size.as_str()),
+    ];
+    let sentence = "Authentication is required to lay the overlay $(name) over $(target), for everybody";
+    polkit::ask(peer, Question { action: polkit::APPLY, details: &details, sentence }, ask.interaction)
+}
+
+/// What a user asks for, in an administrator's terms; the target is filled in when it has been looked at.
+fn spec(peer: &Peer, ask: &Apply) -> Result<Spec, Denial> {
+    let mut spec = Spec::new(ask.name.clone(), ask.target.clone(), ask.target.clone());
+    spec.owner = peer.uid;
+    spec.lifetime = match ask.wanted.lifetime {
+        Lifetime::Transient => Stay::Transient,
+        Lifetime::Persistent => Stay::Persistent,
+    };
+    if let Access::Writable(size) = ask.wanted.access {
+        spec.mode = Mode::Writable;
+        spec.size = size.unwrap_or(spec.size);
+        if spec.size < crate::overlay::spec::SIZE_MIN {
+            return Err(Denial::refused("an overlay has at least 1M to be written"));
+        }
+    }
+    let description = ask.wanted.description.as_deref().map(Text::parse).transpose();
+    spec.description = description.map_err(Denial::Refused)?;
+    Ok(spec)
+}
+
+/// A target without links, that nobody but root can put another thing in the place of: what polkit allows is what is
+/// laid over.
+fn settled(typed: &AbsPath) -> Result<AbsPath, Denial> {
+    let found = target::find(typed).map_err(failed)?;
+    let sought = match found.kind {
+        crate::overlay::record::Kind::Directory => Sought::Directory,
+        crate::overlay::record::Kind::File => Sought::File,
+    };
+    match Trusted::host().and_then(|host| host.open(&found.path, sought)) {
+        Ok(Some(_)) => Ok(found.path),
+        Ok(None) => Err(Denial::refused(format!("the target {} is not there", found.path))),
+        Err(error) => Err(Denial::refused(format!("{} is no target for users: {error:#}", found.path))),
+    }
+}
+
+/// Drops what was written to a user's own overlay.
+pub(super) fn reset(peer: &Peer, name: &OverlayName, interaction: Interaction) -> Result<Value, Denial> {
+    let record = own(peer, name, &Registry::read().map_err(failed)?)?;
+    let sentence = "Authentication is required to reset the overlay $(name) over $(target), for everybody";
+    permit(peer, polkit::RESET, &record, sentence, interaction)?;
+    let _lock = registry::lock().map_err(failed)?;
+    let record = own(peer, name, &recover::before_act(&journal()).map_err(failed)?)?;
+    act::reset(&record).map_err(failed)?;
+    Ok(json!({}))
+}
+
+/// Takes a user's own overlay away.
+pub(super) fn remove(peer: &Peer, name: &OverlayName, busy: Busy, interaction: Interaction) -> Result<Value, Denial> {
+    let record = own(peer, name, &Registry::read().map_err(failed)?)?;
+    let sentence = "Authentication is required to remove the overlay $(name) from $(target), for everybody";
+    permit(peer, polkit::REMOVE, &record, sentence, interaction)?;
+    let _lock = registry::lock().map_err(failed)?;
+    let record = own(peer, name, &recover::before_act(&journal()).map_err(failed)?)?;
+    if busy == Busy::Refuse {
+        let holders = busy::holders(&record).map_err(failed)?;
+        if !holders.is_empty() {
+            let shown: Vec<String> = holders.iter().take(10).map(|one| format!("{} ({})", one.name, one.pid)).collect();
+            return Err(Denial::refused(format!("{name} is used by {}: --lazy detaches it", shown.join(", "))));
+        }
+    }
+    removal::remove(&record).map_err(failed)?;
+    Ok(json!({}))
+}
+
+fn permit(
+    peer: &Peer,
+    action: &'static str,
+    record: &Record,
+    sentence: &'static str,
+    interaction: Interaction,
+) -> Result<(), Denial> {
+    let details = [("target", record.target.as_str()), ("name", record.name.as_str())];
+    polkit::ask(peer, Question { action, details: &details, sentence }, interaction)
+}
+
+/// All overlays. What is mounted where is no secret; what is in it, the files' permissions say.
+pub(super) fn list() -> Result<Value, Denial> {
+    let registry = Registry::read().map_err(failed)?;
+    let table = target::mounts().map_err(failed)?;
+    let overlays: Vec<Value> = registry
+        .iter()
+        .map(|record| {
+            let top = table.top(record.target.as_str());
+            let is_up = top.is_some_and(|top| top.source == mount_source(&record.name) || top.kind != "overlay");
+            json!({
+                "name": record.name.as_str(),
+                "target": record.target.as_str(),
+                "owner": record.owner,
+                "access": if record.mode == Mode::Writable { "writable" } else { "readOnly" },
+                "lifetime": record.lifetime.name(),
+                "size": (record.mode == Mode::Writable).then_some(record.size),
+                "state": if is_up { "mounted" } else { "not mounted" },
+            })
+        })
+        .collect();
+    Ok(json!({ "overlays": overlays }))
+}
+
+/// What a user's own overlay changes. What others have written is told where everybody could look it up.
+pub(super) fn diff(peer: &Peer, name: &OverlayName) -> Result<Value, Denial> {
+    let record = own(peer, name, &Registry::read().map_err(failed)?)?;
+    let found = changes(&record, Against::Base).map_err(failed)?;
+    let target = Path::new(record.target.as_str());
+    let told = found.iter().filter(|change| change.by != By::Written || is_open(target, &change.path));
+    let changes: Vec<Value> = told
+        .map(|change| {
+            let word = match change.became {
+                Became::Added => "added",
+                Became::Changed => "changed",
+                Became::Deleted => "deleted",
+            };
+            let look = change.look();
+            let (size, mode) = (look.map(|look| look.size), look.map(|look| look.mode));
+            json!({ "path": change.path, "change": word, "size": size, "mode": mode })
+        })
+        .collect();
+    Ok(json!({ "changes": changes }))
+}
+
+/// Whether everybody may look into all directories that a path below the target is in.
+fn is_open(target: &Path, path: &str) -> bool {
+    let whole = target.join(path);
+    let directories = whole.ancestors().skip(1).take_while(|directory| directory.starts_with(target));
+    directories.into_iter().all(|directory| {
+        let mode = std::fs::symlink_metadata(directory).map(|found| found.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o005 == 0o005)
+    })
+}
+
+/// The record of an overlay that is this user's.
+fn own(peer: &Peer, name: &OverlayName, registry: &Registry) -> Result<Record, Denial> {
+    let record = registry.find(name).ok_or_else(|| Denial::NoSuchOverlay(name.as_str().to_owned()))?;
+    not_of_others(peer, Some(record))?;
+    Ok(record.clone())
+}
+
+fn not_of_others(peer: &Peer, record: Option<&Record>) -> Result<(), Denial> {
+    match record {
+        Some(record) if record.owner != peer.uid => Err(Denial::NotYours(record.name.as_str().to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// What users hold already. A record that cannot be read may be anybody's, so nothing can be counted then.
+fn holdings(registry: &Registry, again: Option<&OverlayName>) -> Result<Vec<Holding>, Denial> {
+    if let Some((path, reason)) = registry.unreadable.first() {
+        return Err(Denial::Failed(format!("limits cannot be counted: {path}: {reason}")));
+    }
+    let of_users = registry.iter().filter(|record| record.owner != 0);
+    Ok(of_users
+        .map(|record| {
+            let mut sources: Vec<(u32, u64)> =
+                record.versions.iter().map(|version| (version.source.number, version.source.bytes)).collect();
+            sources.sort_unstable();
+            sources.dedup_by_key(|(number, _)| *number);
+            let copies = sources.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+            let written = if record.mode == Mode::Writable { record.size } else { 0 };
+            Holding {
+                owner: record.owner,
+                groups: groups_of_owner(record.owner),
+                count: u64::from(again != Some(&record.name)),
+                bytes: copies.saturating_add(written),
+            }
+        })
+        .collect())
+}
+
+fn rules() -> Result<Rules, Denial> {
+    let text = config_files::read(Path::new("/"));
+    let (host, _) = Host::load(&text);
+    let said = "veneer.toml cannot be read, so nobody knows what is allowed: an administrator has to run veneer check";
+    host.settings.overlay.ok_or_else(|| Denial::Failed(said.into()))
+}
+
+fn told(spec: &Spec, copied: &Copied) -> Value {
+    let verdicts: Vec<Value> = copied
+        .verdicts
+        .iter()
+        .map(|verdict| json!({ "path": verdict.path, "hazard": verdict.hazard.name(), "verdict": verdict.act.name() }))
+        .collect();
+    json!({ "target": spec.target.as_str(), "files": copied.files, "bytes": copied.bytes, "verdicts": verdicts })
+}
+
+fn journal() -> Journal {
+    Journal::open("veneer-overlay-request", Caller::Environment)
+}
+
+fn failed(error: anyhow::Error) -> Denial {
+    let text = format!("{error:#}").replace('\n', " ");
+    // What an administrator could say instead is no advice for a user.
+    let text = text.split(". If it is meant").next().unwrap_or_default().to_owned();
+    match Fault::of(&error).map(|fault| fault.exit) {
+        Some(Exit::Data | Exit::NoInput) => Denial::Refused(text),
+        _ => Denial::Failed(text),
+    }
+}

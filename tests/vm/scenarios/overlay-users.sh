@@ -1,0 +1,96 @@
+# What it shows: users ask for overlays over the host, polkit and limits decide, and nobody touches another's.
+# Timeout: 180
+
+for user in veneer-a veneer-b; do
+	id "$user" >/dev/null 2>&1 || useradd --create-home "$user"
+done
+as() { setpriv --reuid="$1" --regid="$1" --init-groups env HOME="/home/$1" "${@:2}"; }
+target=/usr/share/veneer-users
+rm -rf "$target"* /home/veneer-?/source
+mkdir -p "$target" "$target-b" /etc/polkit-1/rules.d
+echo base | tee "$target/greeting" >"$target-b/greeting"
+for user in veneer-a veneer-b; do
+	as "$user" mkdir -p "/home/$user/source/sub"
+	as "$user" sh -c "echo $user >/home/$user/source/greeting; umask 077; echo own >/home/$user/source/sub/own"
+done
+rules() {
+	cat >/etc/polkit-1/rules.d/50-veneer-test.rules
+	# Read anew within a moment; a restart is sure.
+	systemctl restart polkit
+}
+rules <<'RULES'
+polkit.addRule(function (action, subject) {
+    if (action.id == "io.veneer.overlay.apply" && subject.user == "veneer-a" &&
+        action.lookup("target") == "/usr/share/veneer-users")
+        return polkit.Result.YES;
+    if (action.id == "io.veneer.overlay.apply" && subject.user == "veneer-b" &&
+        action.lookup("target").indexOf("/usr/share/veneer-users") == 0)
+        return polkit.Result.YES;
+});
+RULES
+snapshot
+fails_with "veneer-overlay-request.socket" as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
+systemctl start veneer-overlay-request.socket
+
+# Allowed is one user, one target; the copy is root's.
+as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
+expect "$(cat "$target/greeting")" veneer-a
+expect "$(stat -c '%U %G %a' "$target/sub/own")" "root root 600"
+fails_with "needs an administrator" as veneer-a veneer overlay apply other /home/veneer-a/source "$target-b"
+as veneer-a sh -c "echo changed >/home/veneer-a/source/greeting"
+expect "$(cat "$target/greeting")" veneer-a
+has "$(as veneer-b veneer overlay list)" veneer-a || fail "list does not say whose it is"
+
+# Another user: not the name, not the target, not the overlay.
+b() { as veneer-b veneer overlay "$@"; }
+fails_with "somebody else's" b apply mine /home/veneer-b/source "$target-b"
+fails_with "lies over" b apply theirs /home/veneer-b/source "$target"
+fails_with "somebody else's" b reset mine
+fails_with "somebody else's" b remove mine
+fails_with "Permission denied" b apply theirs /home/veneer-a/source/sub "$target-b"
+b apply theirs /home/veneer-b/source "$target-b"
+expect "$(cat "$target-b/greeting")" veneer-b
+
+# Again is a new version; a writable one can be reset; what is root's to do is said.
+as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
+expect "$(cat "$target/greeting")" changed
+fails_with "is for root" as veneer-a veneer overlay apply mine /home/veneer-a/source "$target" --owner=root
+b remove theirs
+b apply theirs /home/veneer-b/source "$target-b" --writable --size=2M
+echo written >"$target-b/written"
+as veneer-b sh -c "echo x >$target-b/greeting" 2>/dev/null && fail "the user can write where root's services read"
+b reset theirs
+[ ! -e "$target-b/written" ] || fail "reset kept what was written"
+
+# Limits of users and groups; a file that cannot be read allows nothing.
+cat >/etc/veneer/veneer.toml <<'TOML'
+[overlay]
+count = 1
+[overlay.user.veneer-a]
+size = "1K"
+TOML
+mkdir -p "$target-b2"
+fails_with "veneer.toml allows 1" b apply second /home/veneer-b/source "$target-b2"
+fails_with "are left of what veneer.toml allows" as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
+echo '[overlay' >/etc/veneer/veneer.toml
+fails_with "veneer check" b apply second /home/veneer-b/source "$target-b2"
+rm /etc/veneer/veneer.toml
+
+# Root's verbs are root's, on users' overlays too.
+veneer overlay remove theirs
+as veneer-a veneer overlay remove mine
+expect "$(cat "$target/greeting" "$target-b/greeting" | paste -sd ' ')" "base base"
+journal_has 'veneer-overlay-request@*' "asked to lay mine over $target: granted"
+
+# What describes itself.
+if command -v varlinkctl >/dev/null; then
+	has "$(varlinkctl introspect /run/veneer/io.veneer.Overlay io.veneer.Overlay)" "method Apply" || fail "no description"
+	has "$(as veneer-a varlinkctl call /run/veneer/io.veneer.Overlay io.veneer.Overlay.List '{}')" overlays ||
+		fail "no list"
+fi
+systemctl stop veneer-overlay-request.socket
+rm -rf /run/veneer/requests
+eventually 5 sh -c '! systemctl --quiet is-active "veneer-overlay-request@*"'
+[ -z "$(find /var/lib/veneer/requests -mindepth 2)" ] || fail "copies were left"
+nothing_left
+rm -rf "$target"* /etc/polkit-1/rules.d/50-veneer-test.rules
