@@ -367,4 +367,6 @@ pub struct Settings {
     pub roots: Vec<AbsPath>,
     /// `[policy] require`: the least that every image must show, as a rank of [`Trust`].
     pub least_trust: usize,
+    /// `[prune]`: what becomes of images that nothing refers to.
+    pub prune: crate::store::prune::Policy,
 }

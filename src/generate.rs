@@ -3,7 +3,7 @@
 //! One app's fault stays that app's; what a running app was set up from is written on even if its file is
 //! broken or gone, so that systemd can undo it (systemd.generator(7) knows no such thing: the rule is ours).
 
-use crate::config::{AppState, AppText, ConfigText, Host, load_app};
+use crate::config::{AppState, AppText, ConfigText, Host, load_app, load_overlay};
 use crate::name::AppId;
 use crate::plan;
 use crate::problem::{Problem, Severity};
@@ -51,16 +51,31 @@ pub fn app(text: &AppText, host: &Host<'_>, live: Option<&Live>) -> Generated {
     }
 }
 
+/// The units of one declared overlay over the host.
+pub fn overlay(text: &AppText) -> Generated {
+    if text.state() == AppState::Masked {
+        return Generated::default();
+    }
+    match load_overlay(text) {
+        Err(problems) => Generated { units: UnitSet::default(), problems },
+        Ok(spec) => match crate::overlay::units::of_spec(&spec) {
+            Ok(units) => Generated { units, problems: Vec::new() },
+            Err(duplicate) => Generated { units: UnitSet::default(), problems: vec![twice(text, &duplicate)] },
+        },
+    }
+}
+
 /// Every app of a host in one set, in the order of ids: the dry run.
 pub fn all(text: &ConfigText, live: &[Live]) -> Generated {
     let (host, mut problems) = Host::load(text);
     problems.extend(text.problems.iter().cloned());
     let mut units = UnitSet::default();
     let configured = text.apps.iter().map(|text| app(text, &host, of(live, &text.id)));
-    for generated in configured.chain(orphans(text, live)) {
+    let overlays = text.overlays.iter().map(overlay);
+    for generated in configured.chain(orphans(text, live)).chain(overlays) {
         problems.extend(generated.problems);
         if let Err(Duplicate { path }) = units.merge(generated.units) {
-            let text = format!("two apps want the unit {path}");
+            let text = format!("two apps or overlays want the unit {path}");
             problems.push(Problem { file: path, place: None, key: String::new(), text, severity: Severity::Error });
         }
     }

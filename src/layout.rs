@@ -11,8 +11,16 @@ pub const CONFIG_DIRS: [&str; 4] = ["/usr/lib/veneer", "/usr/local/lib/veneer", 
 pub const APPS: &str = "/run/veneer/apps";
 /// What is up, a file per app: written by `veneer-verity`, read by the generator.
 pub const LIVE: &str = "/run/veneer/live";
+/// What sessions are up.
+pub const SESSIONS: &str = "/run/veneer/sessions";
 /// Persistent upper layers, a directory per app.
 pub const OVERLAYS: &str = "/var/lib/veneer/overlays";
+/// Records and data of persistent overlays over the host, a directory per overlay; apps' data is not in here.
+pub const HOST_OVERLAYS: &str = "/var/lib/veneer/host-overlays";
+/// Transient overlays over the host, and the mounts of all of them.
+pub const HOST_OVERLAYS_LIVE: &str = "/run/veneer/overlays";
+/// Where units of one boot are put that no generator writes (systemd.unit(5), "Unit File Load Path").
+pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// The store: everything below it is described in docs/store.md.
 pub const STORE: &str = "/var/lib/veneer";
 /// The store's images, each with the files beside it.
@@ -27,6 +35,8 @@ pub const VERSIONS: &str = "/var/lib/veneer/apps";
 pub const PINS: &str = "/var/lib/veneer/pins";
 /// What has been taken out of the store and is about to be deleted.
 pub const TRASH: &str = "/var/lib/veneer/trash";
+/// How far the reading of each image has come.
+pub const SCRUB: &str = "/var/lib/veneer/scrub";
 /// Locked by everybody who uses the store, see `host::store::lock`.
 pub const STORE_LOCK: &str = "/var/lib/veneer/lock";
 /// Where images named without a path are searched unless `veneer.toml` says otherwise.

@@ -24,6 +24,7 @@ pub mod merge;
 pub mod message;
 pub mod name;
 pub mod oci;
+pub mod overlay;
 pub mod path;
 pub mod plan;
 pub mod problem;

@@ -53,9 +53,35 @@ pub const NOT_CONVERTED: MessageId = MessageId("ecbf92330c8245889512e00fe9a465cf
 pub const INJECTED: MessageId = MessageId("4320af4ef7b2435ea2fdc81e59ed5659");
 /// Files could not be put into an image.
 pub const NOT_INJECTED: MessageId = MessageId("8cebeaa208b24bb398b2c842ce5310cd");
+/// An overlay was laid over the host, or a new version of one.
+pub const HOST_OVERLAY_UP: MessageId = MessageId("077edaf8d1094caf83666f3829855681");
+/// An overlay over the host was removed.
+pub const HOST_OVERLAY_GONE: MessageId = MessageId("3efbae2571684835bf499d0693c6ab80");
+/// Something about an overlay over the host did not work.
+pub const HOST_OVERLAY_FAILED: MessageId = MessageId("ee06a7ef5c5a4f7f97457798f2498994");
+/// What lies beneath an overlay has changed since it was applied.
+pub const HOST_OVERLAY_BASE: MessageId = MessageId("cc53daf7d30b48938015af7f9bdd6c8a");
+/// An overlay was held back since what lies beneath it has changed.
+pub const HOST_OVERLAY_HELD: MessageId = MessageId("33f212c4cf5e4a1bb0a31d16dcad1db0");
+/// An act that had broken off was finished or undone.
+pub const HOST_OVERLAY_RECOVERED: MessageId = MessageId("f288af6b758e4dad93576124a9fe7f83");
+/// What an overlay changes was made into an image.
+pub const HOST_OVERLAY_COMMITTED: MessageId = MessageId("4f994d4401814085854040cc87d8aa37");
+
+/// Something was removed from the store, since nothing refers to it.
+pub const PRUNED: MessageId = MessageId("da6a6e283515458f9b5d14a611b06580");
+/// Nothing was removed from the store, since something that may refer to it could not be read.
+pub const NOT_PRUNED: MessageId = MessageId("3f9ba77c49bf4dbbbf5b5c9a05be75d8");
+/// Something could not be removed from the store; the rest was.
+pub const PRUNE_FAILED: MessageId = MessageId("8dc68346d1144855af63b249bff235bf");
+
+/// An image was read as a whole, and is as its root hash says.
+pub const SCRUBBED: MessageId = MessageId("5c847c9129e54d39b71a8527c868ad30");
+/// An image was read as a whole, and is not what its root hash says.
+pub const DAMAGED: MessageId = MessageId("2b13e892dfba4c42a74c5889047696f7");
 
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 20] = [
+pub const ALL: [MessageId; 32] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -76,6 +102,18 @@ pub const ALL: [MessageId; 20] = [
     NOT_CONVERTED,
     INJECTED,
     NOT_INJECTED,
+    PRUNED,
+    NOT_PRUNED,
+    PRUNE_FAILED,
+    SCRUBBED,
+    DAMAGED,
+    HOST_OVERLAY_UP,
+    HOST_OVERLAY_GONE,
+    HOST_OVERLAY_FAILED,
+    HOST_OVERLAY_BASE,
+    HOST_OVERLAY_HELD,
+    HOST_OVERLAY_RECOVERED,
+    HOST_OVERLAY_COMMITTED,
 ];
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! Nothing here looks at a disk: whether a path exists is the helpers' business, at start.
 //! The rules are systemd's for path settings (systemd.exec(5)) and what DESIGN-level tests found that no setting can carry.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// An absolute path, normalized (no `//`, `.`, `..`, trailing `/`), UTF-8, without control characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct AbsPath(Box<str>);
 
 /// Linux's `PATH_MAX`, with its closing NUL.
@@ -82,6 +84,20 @@ fn is_clean(text: &str) -> bool {
     };
     let ends_well = text.len() < PATH_MAX && !text.ends_with(' ');
     ends_well && text.strip_prefix('/').is_some_and(|below| below.split('/').all(plain))
+}
+
+impl TryFrom<String> for AbsPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<AbsPath> for String {
+    fn from(path: AbsPath) -> Self {
+        path.0.into()
+    }
 }
 
 impl fmt::Display for AbsPath {

@@ -27,6 +27,11 @@ impl Size {
         number.checked_mul(1 << shift).filter(|size| *size > 0).map(Self).ok_or_else(bad)
     }
 
+    /// So many bytes, and one at least.
+    pub const fn of(bytes: u64) -> Self {
+        Self(if bytes == 0 { 1 } else { bytes })
+    }
+
     /// The size in bytes.
     pub fn bytes(self) -> u64 {
         self.0

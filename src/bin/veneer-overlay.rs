@@ -4,10 +4,12 @@
 
 use std::process::ExitCode;
 use veneer::host::journal::{Caller, Entry, Journal, Weight};
+use veneer::host::overlay::service;
 use veneer::host::overlay_data::{self, Clearing};
 use veneer::host::overlay_dirs;
 use veneer::message;
 use veneer::name::{AppId, UserName};
+use veneer::overlay::{OverlayName, Spec};
 use veneer::path::AbsPath;
 use veneer::sysexits::Exit;
 use veneer::verity::Run;
@@ -16,7 +18,11 @@ use veneer::verity::spec::Words;
 const USAGE: &str = "usage: veneer-overlay prepare ID --upper DIR [--dry-run]
        veneer-overlay own ID --user NAME PATH…
        veneer-overlay reset ID [--dry-run]
-       veneer-overlay remove ID [--dry-run]";
+       veneer-overlay remove ID [--dry-run]
+       veneer-overlay host-up NAME
+       veneer-overlay host-declare NAME --source=PATH --target=PATH [--KEY=VALUE…]
+       veneer-overlay host-down NAME
+       veneer-overlay host-recover";
 
 /// A command line, read.
 struct Typed {
@@ -38,6 +44,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<Exit, String> {
     let (verb, rest) = arguments.split_first().ok_or(USAGE)?;
+    if let Some(verb) = verb.strip_prefix("host-") {
+        return host(verb, rest);
+    }
     let typed = read(rest)?;
     let id = &typed.id;
     let result = match (verb.as_str(), &typed.upper, &typed.user, typed.paths.as_slice()) {
@@ -48,6 +57,22 @@ fn run(arguments: &[String]) -> Result<Exit, String> {
         _ => return Err(USAGE.to_owned()),
     };
     Ok(result.map_or_else(|error| failed(id, verb, &error), |()| Exit::Success))
+}
+
+/// What units of overlays over the host ask for.
+fn host(verb: &str, rest: &[String]) -> Result<Exit, String> {
+    let name = || match rest {
+        [name] => OverlayName::parse(name),
+        _ => Err(USAGE.to_owned()),
+    };
+    let journal = journal();
+    Ok(match verb {
+        "up" => service::up(&name()?, &journal),
+        "down" => service::down(&name()?, &journal),
+        "declare" => service::declare(&Spec::from_words(rest)?, &journal),
+        "recover" if rest.is_empty() => service::recover(&journal),
+        _ => return Err(USAGE.to_owned()),
+    })
 }
 
 fn read(rest: &[String]) -> Result<Typed, String> {

@@ -4,7 +4,8 @@
 
 use std::process::ExitCode;
 use veneer::host::journal::{Caller, Journal};
-use veneer::host::{attach, check, corrupted, detach, image_mount};
+use veneer::host::store::StoreDir;
+use veneer::host::{attach, check, corrupted, detach, image_mount, scrub};
 use veneer::name::AppId;
 use veneer::sysexits::Exit;
 use veneer::verity::Spec;
@@ -14,6 +15,7 @@ const USAGE: &str =
     "usage: veneer-verity attach ID (--image PATH | --name NAME --store DIR… | --directory DIR) [OPTION…]
        veneer-verity check ID
        veneer-verity detach ID
+       veneer-verity scrub IMAGE|all
        veneer-verity corrupted DEVICE TYPE,BLOCK";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Some((verb, rest)) if verb == "attach" => attach(rest),
         Some((verb, rest)) if verb == "check" => check(rest),
         Some((verb, rest)) if verb == "detach" => detach(rest),
+        Some((verb, [name])) if verb == "scrub" => scrub(name),
         Some((verb, [device, words])) if verb == "corrupted" => corrupted(device, words),
         _ => Err(USAGE.to_owned()),
     };
@@ -53,6 +56,13 @@ fn attach(arguments: &[String]) -> Result<Exit, String> {
 fn check(arguments: &[String]) -> Result<Exit, String> {
     let id = only_id(&Words::new(arguments))?;
     Ok(check::run(&id, &Journal::open("veneer-verity", Caller::Environment)))
+}
+
+fn scrub(name: &str) -> Result<Exit, String> {
+    match name.starts_with('-') {
+        true => Err(USAGE.to_owned()),
+        false => Ok(scrub::run(&StoreDir::host(), name, &Journal::open("veneer-scrub", Caller::Environment))),
+    }
 }
 
 fn corrupted(device: &str, words: &str) -> Result<Exit, String> {

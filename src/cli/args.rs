@@ -2,6 +2,7 @@
 //! It says what may be typed, and nothing of what is done: each verb has a file of its own.
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
+use super::overlay_args::OverlayVerb;
 use crate::image::partition::Machine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -49,7 +50,7 @@ pub enum Verb {
     Why(Why),
     /// Make images, look at them, check and sign them
     Image(Image),
-    /// Lay a directory or a file over part of this system
+    /// Lay directories, files and images over the running host, and take them off again
     Overlay(Overlay),
     /// Say what this machine lacks for running apps
     Doctor(Doctor),
@@ -202,8 +203,23 @@ pub enum ImageVerb {
     /// Put an agent and other files into an image; takes what veneer-inject takes
     #[command(disable_help_flag = true)]
     Inject(ImageInject),
-    /// Show what an image was made from and what stands beside it
+    /// List the images of the store
+    List(ImageList),
+    /// Show what an image was made from, what stands beside it and what uses it
     Inspect(ImageInspect),
+    /// Keep images, whatever refers to them
+    Pin(ImagePin),
+    /// Keep images no longer than they are needed
+    Unpin(ImageUnpin),
+    /// Remove images from the store that nothing uses
+    Rm(ImageRm),
+    /// Remove from the store what nothing uses; takes what veneer-prune takes
+    #[command(disable_help_flag = true)]
+    Prune(ImagePrune),
+    /// Write the container image that an image was made from as an OCI layout
+    Export(ImageExport),
+    /// Put an image with its hash tree, root hash and signature into a registry
+    Push(ImagePush),
     /// Read an image as a whole and compare it with its hash tree and root hash
     Verify(ImageVerify),
     /// Check an image, and sign its root hash
@@ -226,6 +242,92 @@ pub struct ImageInject {
     /// An image and options, as in veneer-inject@.service(8)
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,
+}
+
+/// `veneer image prune`
+#[derive(Debug, Args)]
+pub struct ImagePrune {
+    /// Options, as in veneer-prune.service(8)
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
+}
+
+/// `veneer image list`
+#[derive(Debug, Args)]
+pub struct ImageList {
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `veneer image pin`
+#[derive(Debug, Args)]
+pub struct ImagePin {
+    /// Images by their names in the store, or references they were made for
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+    /// Why, for whoever wonders later
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image unpin`
+#[derive(Debug, Args)]
+pub struct ImageUnpin {
+    /// Images by their names in the store, or references they were made for
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image rm`
+#[derive(Debug, Args)]
+pub struct ImageRm {
+    /// Images by their names in the store, or references they were made for
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image export`
+#[derive(Debug, Args)]
+pub struct ImageExport {
+    /// The image by its name in the store, or a reference it was made for
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// The directory of the layout, which must not be there yet
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer image push`
+#[derive(Debug, Args)]
+pub struct ImagePush {
+    /// The image by its name in the store, or a reference it was made for
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// Where to: docker://HOST/NAME:TAG, or oci:DIR:TAG
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Credentials for the registry; none are taken from anywhere else
+    #[arg(long, value_name = "FILE")]
+    pub auth_file: Option<PathBuf>,
+    /// Speak HTTP, or HTTPS with any certificate
+    #[arg(long)]
+    pub insecure: bool,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
 }
 
 /// `veneer image inspect`
@@ -290,39 +392,6 @@ pub struct Overlay {
     /// What to do.
     #[command(subcommand)]
     pub verb: OverlayVerb,
-}
-
-/// What to do with an overlay.
-#[derive(Debug, Subcommand)]
-pub enum OverlayVerb {
-    /// Run a command that alone sees an overlay; needs no privileges and leaves nothing behind
-    Run(OverlayRun),
-}
-
-/// `veneer overlay run`
-#[derive(Debug, Args)]
-pub struct OverlayRun {
-    /// The directory or file that is laid over
-    #[arg(long, value_name = "PATH")]
-    pub source: PathBuf,
-    /// What it is laid over
-    #[arg(long, value_name = "PATH")]
-    pub target: PathBuf,
-    /// Let the command write nothing there
-    #[arg(long, conflicts_with_all = ["keep", "size"])]
-    pub read_only: bool,
-    /// Keep what is written in this directory; without it, that is gone with the command
-    #[arg(long, value_name = "DIRECTORY", conflicts_with = "size")]
-    pub keep: Option<PathBuf>,
-    /// How much may be written to memory: 64M, 1G
-    #[arg(long, value_name = "SIZE", value_parser = crate::size::Size::parse)]
-    pub size: Option<crate::size::Size>,
-    /// Whether it is done.
-    #[command(flatten)]
-    pub dry: DryRun,
-    /// The command and its arguments; your shell if none is given
-    #[arg(value_name = "COMMAND", last = true)]
-    pub command: Vec<OsString>,
 }
 
 /// `veneer completions`

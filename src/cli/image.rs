@@ -7,6 +7,7 @@ use super::context::Context;
 use super::fault::fault;
 use super::image_text::{FileRow, Shown, render};
 use super::json;
+use super::{image_keep, image_list, image_ship};
 use crate::app::ImagePlace;
 use crate::config::Host;
 use crate::host::below_root;
@@ -28,6 +29,13 @@ pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
     let done = match verb {
         ImageVerb::Convert(args) => helper(context, "convert", &args.words),
         ImageVerb::Inject(args) => helper(context, "inject", &args.words),
+        ImageVerb::List(args) => image_list::run(context, args),
+        ImageVerb::Pin(args) => image_keep::pin(context, args),
+        ImageVerb::Unpin(args) => image_keep::unpin(context, args),
+        ImageVerb::Rm(args) => image_keep::rm(context, args),
+        ImageVerb::Export(args) => image_ship::export(context, args),
+        ImageVerb::Push(args) => image_ship::push(context, args),
+        ImageVerb::Prune(args) => prune(context, &args.words),
         ImageVerb::Inspect(args) => inspect(context, args),
         ImageVerb::Verify(args) => verify(context, args),
         ImageVerb::Sign(args) => signed(context, args),
@@ -45,6 +53,13 @@ fn helper(context: &Context, verb: &str, words: &[OsString]) -> Result<String> {
         true => Err(become_helper(&format!("veneer-{verb}"), words)),
         false => Err(fault(Exit::Usage, format!("image {verb} works on this system: it takes no --root"))),
     }
+}
+
+/// A prune takes a root of its own.
+fn prune(context: &Context, words: &[OsString]) -> Result<String> {
+    let mut all = vec![OsString::from("--root"), context.root.clone().into_os_string()];
+    all.extend_from_slice(words);
+    Err(become_helper("veneer-prune", &all))
 }
 
 fn inspect(context: &Context, args: &ImageInspect) -> Result<String> {

@@ -2,9 +2,9 @@
 //! What is done is decided in `alone` and done in `host::alone`; on success this process has become the command.
 //! Exit codes beside the command's own: 126 and 127 as a shell's, 69 where the kernel gives no user namespace.
 
-use super::args::OverlayRun;
 use super::context::Context;
 use super::fault::fault;
+use super::overlay_args::OverlayRun;
 use crate::alone::{Alone, Source, Writes};
 use crate::host::alone;
 use crate::host::terminal::{complain, print};

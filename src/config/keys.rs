@@ -50,9 +50,51 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "reset"] },
+    Section { name: "", keys: &["store", "policy", "prune", "reset"] },
     Section { name: "store", keys: &["roots"] },
     Section { name: "policy", keys: &["require"] },
+    Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
+];
+
+/// The sections of a file of `overlays.d`.
+pub const HOST_OVERLAY: &[Section] = &[
+    Section { name: "", keys: &["overlay", "reset"] },
+    Section {
+        name: "overlay",
+        keys: &[
+            "description",
+            "source",
+            "target",
+            "mode",
+            "persistent",
+            "size",
+            "owner",
+            "base-changed",
+            "force-target",
+            "options",
+        ],
+    },
+];
+
+/// The sections of a batch of overlays.
+pub const BATCH: &[Section] = &[
+    Section { name: "", keys: &["overlay"] },
+    Section {
+        name: "overlay",
+        keys: &[
+            "name",
+            "description",
+            "source",
+            "target",
+            "mode",
+            "persistent",
+            "size",
+            "owner",
+            "base-changed",
+            "force-target",
+            "options",
+        ],
+    },
 ];
 
 /// The sections of a manifest of `veneer-inject` (docs/inject.md).

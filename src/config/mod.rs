@@ -8,14 +8,17 @@
 mod app;
 mod cross;
 mod directives;
+mod host_overlay;
 mod image;
 mod inject;
 pub mod keys;
 mod known_directives;
 mod listen;
+mod mentions;
 mod merge;
 mod node;
 mod overlay;
+mod prune;
 mod read;
 mod report;
 mod service;
@@ -25,7 +28,9 @@ mod text;
 
 pub use app::{Loaded, load_app};
 pub use cross::cross_check;
+pub use host_overlay::{load_batch, load_overlay};
 pub use inject::load_injections;
+pub use mentions::{Mention, Mentioned, mentions};
 pub use settings::Host;
 pub use template::{Origin, origins};
 pub use text::{AppState, AppText, Body, ConfigText, Dir, DropIns, File, Named};

@@ -5,6 +5,7 @@
 use super::keys::{self, SETTINGS};
 use super::merge::{merge, reset};
 use super::node::{At, Table, parse};
+use super::prune;
 use super::read::Fields;
 use super::report::Report;
 use super::template::Templates;
@@ -59,6 +60,7 @@ impl<'a> Host<'a> {
             let roots = field.list(report, AbsPath::parse);
             self.settings.roots = roots.into_iter().map(|(_, root)| root).collect();
         }
+        self.settings.prune = prune::read(top.section(SETTINGS, "prune", report), report, self.settings.prune);
         if let Some(field) = policy.get("require") {
             match field.choice(report, &Trust::NAMES) {
                 Some(rank) => self.ask_for(rank, field.at),
@@ -86,5 +88,5 @@ fn shown(at: At<'_>) -> String {
 }
 
 fn defaults() -> Settings {
-    Settings { roots: STORE_ROOTS.iter().map(|root| path(root)).collect(), least_trust: 0 }
+    Settings { roots: STORE_ROOTS.iter().map(|root| path(root)).collect(), least_trust: 0, prune: Default::default() }
 }

@@ -66,6 +66,10 @@ pub struct Dir {
     pub apps: Vec<Named>,
     /// `apps.d/ID.toml.d/*.toml`: the directory's path, the app's name, its files.
     pub drop_ins: Vec<DropIns>,
+    /// `overlays.d/*.toml`.
+    pub overlays: Vec<Named>,
+    /// `overlays.d/NAME.toml.d/*.toml`, as for apps.
+    pub overlay_drop_ins: Vec<DropIns>,
     /// Directories that are there but cannot be read: path and reason.
     pub unreadable: Vec<(Box<str>, String)>,
 }
@@ -90,6 +94,8 @@ pub struct ConfigText {
     pub templates: BTreeMap<Box<str>, File>,
     /// Apps, sorted by id, masked ones among them.
     pub apps: Vec<AppText>,
+    /// Overlays over the host, sorted by name, masked ones among them.
+    pub overlays: Vec<AppText>,
     /// What is wrong with names and directories; the rest goes on all the same.
     pub problems: Vec<Problem>,
 }
@@ -142,11 +148,8 @@ impl ConfigText {
             sorter.settings = dir.settings.or(sorter.settings);
             sorter.settings_drop_ins.extend(dir.settings_drop_ins);
             all.templates.extend(dir.templates);
-            sorter.apps.extend(dir.apps);
-            for drop_ins in dir.drop_ins {
-                let of_app = sorter.drop_ins.entry(drop_ins.app).or_insert_with(|| (drop_ins.path, BTreeMap::new()));
-                of_app.1.extend(drop_ins.files);
-            }
+            sorter.apps.add(dir.apps, dir.drop_ins);
+            sorter.overlays.add(dir.overlays, dir.overlay_drop_ins);
         }
         sorter.sort_into(&mut all);
         all
@@ -167,14 +170,54 @@ struct Sorter {
     settings_drop_ins: ByName,
     /// Directories that may hold settings nobody can see: each is a file that cannot be read.
     settings_unseen: Vec<File>,
-    apps: Vec<Named>,
+    apps: Files,
+    overlays: Files,
+}
+
+/// Files of one kind, with their drop-ins.
+#[derive(Default)]
+struct Files {
+    files: Vec<Named>,
     drop_ins: BTreeMap<Box<str>, (Box<str>, ByName)>,
+}
+
+impl Files {
+    fn add(&mut self, files: Vec<Named>, drop_ins: Vec<DropIns>) {
+        self.files.extend(files);
+        for drop_ins in drop_ins {
+            let of_one = self.drop_ins.entry(drop_ins.app).or_insert_with(|| (drop_ins.path, BTreeMap::new()));
+            of_one.1.extend(drop_ins.files);
+        }
+    }
+
+    /// Each file once, with its drop-ins; `place` is the directory that messages name.
+    fn sort_into(mut self, all: &mut Vec<AppText>, problems: &mut Vec<Problem>, place: &'static str) {
+        // Stable: of one name, the strongest directory's comes last, and is kept.
+        self.files.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut files = self.files.into_iter().peekable();
+        all.reserve(files.len());
+        while let Some((name, file)) = files.next() {
+            if files.peek().is_some_and(|next| next.0 == name) {
+                continue;
+            }
+            let drop_ins = self.drop_ins.remove(&name).map(|(_, files)| files).unwrap_or_default();
+            let drop_ins = drop_ins.into_values().filter(|file| !file.is_mask()).collect();
+            match AppId::parse(&name) {
+                Ok(id) => all.push(AppText { id, file, drop_ins }),
+                Err(_) if file.is_mask() => {}
+                Err(reason) => problems.push(error(file.path, reason)),
+            }
+        }
+        problems.extend(self.drop_ins.into_iter().map(|(name, (path, _))| orphan(path, &name, place)));
+    }
 }
 
 impl Sorter {
     fn unreadable(&mut self, path: Box<str>, reason: String, problems: &mut Vec<Problem>) {
         if path.ends_with("/apps.d")
             || path.ends_with("/templates.d")
+            || path.ends_with("/overlays.d")
+            || path.ends_with(".toml.d") && path.contains("/overlays.d/")
             || path.ends_with(".toml.d") && path.contains("/apps.d/")
         {
             problems.push(error(path, reason));
@@ -183,27 +226,12 @@ impl Sorter {
         }
     }
 
-    fn sort_into(mut self, all: &mut ConfigText) {
+    fn sort_into(self, all: &mut ConfigText) {
         let drop_ins = self.settings_drop_ins.into_values();
         all.settings = self.settings.into_iter().chain(drop_ins).chain(self.settings_unseen).collect();
         all.settings.retain(|file| !file.is_mask());
-        // Stable: of one name, the strongest directory's comes last, and is kept.
-        self.apps.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut apps = self.apps.into_iter().peekable();
-        all.apps.reserve(apps.len());
-        while let Some((name, file)) = apps.next() {
-            if apps.peek().is_some_and(|next| next.0 == name) {
-                continue;
-            }
-            let drop_ins = self.drop_ins.remove(&name).map(|(_, files)| files).unwrap_or_default();
-            let drop_ins = drop_ins.into_values().filter(|file| !file.is_mask()).collect();
-            match AppId::parse(&name) {
-                Ok(id) => all.apps.push(AppText { id, file, drop_ins }),
-                Err(_) if file.is_mask() => {}
-                Err(reason) => all.problems.push(error(file.path, reason)),
-            }
-        }
-        all.problems.extend(self.drop_ins.into_iter().map(|(name, (path, _))| orphan(path, &name)));
+        self.apps.sort_into(&mut all.apps, &mut all.problems, "apps.d");
+        self.overlays.sort_into(&mut all.overlays, &mut all.problems, "overlays.d");
     }
 }
 
@@ -211,7 +239,8 @@ fn error(file: Box<str>, text: String) -> Problem {
     problem(&file, None, "", &text, Severity::Error)
 }
 
-fn orphan(path: Box<str>, name: &str) -> Problem {
-    let text = format!("drop-ins for an app that has no file: there is no apps.d/{name}.toml");
+fn orphan(path: Box<str>, name: &str, place: &str) -> Problem {
+    let what = if place == "apps.d" { "app" } else { "overlay" };
+    let text = format!("drop-ins for an {what} that has no file: there is no {place}/{name}.toml");
     problem(&path, None, "", &text, Severity::Warning)
 }

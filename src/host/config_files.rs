@@ -17,7 +17,12 @@ const DROP_INS: &str = ".toml.d";
 
 /// Reads everything below `root`; `/` on a running system. What cannot be read is a Problem in it.
 pub fn read(root: &Path) -> ConfigText {
-    ConfigText::from_dirs(CONFIG_DIRS.iter().map(|dir| read_dir(root, dir)).collect())
+    ConfigText::from_dirs(read_dirs(root))
+}
+
+/// The same as it lies in the directories, the strongest last: also what does not count because a stronger one has it.
+pub fn read_dirs(root: &Path) -> Vec<Dir> {
+    CONFIG_DIRS.iter().map(|dir| read_dir(root, dir)).collect()
 }
 
 /// Reads one file that the user named; its path is shown as given.
@@ -43,7 +48,8 @@ fn read_dir(root: &Path, dir: &str) -> Dir {
     let mut reader = Reader { buffer: Vec::with_capacity(16 << 10), found };
     reader.settings(&fd, dir);
     reader.templates(&fd, dir);
-    reader.apps(&fd, dir);
+    (reader.found.apps, reader.found.drop_ins) = reader.with_drop_ins(&fd, dir, "apps.d");
+    (reader.found.overlays, reader.found.overlay_drop_ins) = reader.with_drop_ins(&fd, dir, "overlays.d");
     reader.found
 }
 
@@ -74,14 +80,15 @@ impl Reader {
         self.found.templates = self.files(dir.as_fd(), "templates.d", path).0;
     }
 
-    fn apps(&mut self, dir: &OwnedFd, path: &str) {
-        let (apps, drop_in_dirs) = self.files(dir.as_fd(), "apps.d", path);
-        self.found.apps = apps;
-        for name in drop_in_dirs {
-            let below = format!("apps.d/{name}{DROP_INS}");
+    fn with_drop_ins(&mut self, dir: &OwnedFd, path: &str, name: &str) -> (Vec<Named>, Vec<DropIns>) {
+        let (files, drop_in_dirs) = self.files(dir.as_fd(), name, path);
+        let mut drop_ins = Vec::with_capacity(drop_in_dirs.len());
+        for of in drop_in_dirs {
+            let below = format!("{name}/{of}{DROP_INS}");
             let (files, _) = self.files(dir.as_fd(), &below, path);
-            self.found.drop_ins.push(DropIns { path: format!("{path}/{below}").into(), app: name, files });
+            drop_ins.push(DropIns { path: format!("{path}/{below}").into(), app: of, files });
         }
+        (files, drop_ins)
     }
 
     /// The files of a directory that end in `.toml`, and the names of those with drop-ins.

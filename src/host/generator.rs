@@ -102,6 +102,7 @@ pub fn write(dir: &Path, root: &Path, log: &mut Kmsg) -> Outcome {
     results.push(write_apps(&text, &host, &live, &dir));
     let gone = generate::orphans(&text, &live).map(|orphan| Written::of(orphan, &dir));
     results.extend(gone);
+    results.extend(text.overlays.iter().map(|text| Written::of(generate::overlay(text), &dir)));
     report(&results, log)
 }
 

@@ -11,7 +11,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 /// An event with our fields; tracing wants their names at compile time.
 macro_rules! emit {
     ($level:expr, $entry:expr, $text:expr) => {{
-        let unit = $entry.app.map(|app| format!("app@{app}.service"));
+        let unit = match ($entry.app, $entry.overlay) {
+            (Some(app), _) => Some(format!("app@{app}.service")),
+            (None, Some(name)) => Some(format!("veneer-overlay-host@{name}.service")),
+            (None, None) => None,
+        };
         tracing::event!(
             $level,
             MESSAGE_ID = $entry.id.as_str(),
@@ -20,6 +24,7 @@ macro_rules! emit {
             VENEER_IMAGE = $entry.image,
             VENEER_ROOT_HASH = $entry.root_hash,
             VENEER_BLOCK = $entry.block,
+            VENEER_OVERLAY = $entry.overlay,
             "{}",
             $text
         )
@@ -52,17 +57,24 @@ pub struct Entry<'a> {
     pub root_hash: Option<&'a str>,
     /// The damaged block.
     pub block: Option<&'a str>,
+    /// The overlay over the host that it is about.
+    pub overlay: Option<&'a str>,
 }
 
 impl<'a> Entry<'a> {
     /// An entry about an app.
     pub fn about(weight: Weight, id: MessageId, app: &'a AppId) -> Self {
-        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None }
+        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None, overlay: None }
     }
 
     /// An entry about an image that is no app's yet.
     pub fn about_image(weight: Weight, id: MessageId, image: Option<&'a str>) -> Self {
-        Self { weight, id, app: None, image, root_hash: None, block: None }
+        Self { weight, id, app: None, image, root_hash: None, block: None, overlay: None }
+    }
+
+    /// An entry about an overlay over the host.
+    pub fn about_overlay(weight: Weight, id: MessageId, overlay: &'a str) -> Self {
+        Self { weight, id, app: None, image: None, root_hash: None, block: None, overlay: Some(overlay) }
     }
 
     /// With the image's path.
@@ -94,6 +106,7 @@ enum Sink {
     /// systemd reads our standard error and takes `<N>` for the priority (sd-daemon(3)).
     Prefixed,
     Plain,
+    Nowhere,
 }
 
 /// Who runs us, as far as it decides where we speak.
@@ -113,6 +126,12 @@ fn is_stream_of_service() -> bool {
 }
 
 impl Journal {
+    /// The journal alone, for what somebody at a terminal is told otherwise; nothing where there is none.
+    pub fn only_journal(program: &'static str) -> Self {
+        let to = if native(program) { Sink::Journal } else { Sink::Nowhere };
+        Self { to, program }
+    }
+
     /// Opens the journal for a program that runs as a service, standard error for one that does not.
     pub fn open(program: &'static str, caller: Caller) -> Self {
         let service = caller == Caller::Udev || is_stream_of_service();
@@ -131,6 +150,7 @@ impl Journal {
             (Sink::Journal, Weight::Info) => emit!(Level::INFO, entry, text),
             // Nobody is left to tell if standard error is gone.
             (Sink::Prefixed, weight) => drop(writeln!(std::io::stderr(), "<{}>{text}", priority(weight))),
+            (Sink::Nowhere, _) => {}
             (Sink::Plain, _) => drop(writeln!(std::io::stderr(), "{}: {text}", self.program)),
         }
     }

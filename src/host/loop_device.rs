@@ -29,6 +29,15 @@ pub enum Reading {
     Cached,
 }
 
+/// Whether the file can be written through the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It cannot.
+    Read,
+    /// It can.
+    Write,
+}
+
 /// A loop device, open.
 #[derive(Debug)]
 pub struct LoopDevice {
@@ -53,10 +62,21 @@ const NAME_SIZE: usize = 64;
 impl LoopDevice {
     /// Puts a file under a free loop device.
     pub fn attach(file: BorrowedFd<'_>, id: &AppId, lifetime: Lifetime, reading: Reading) -> Result<Self> {
+        Self::attach_as(file, &label(id), Access::Read, lifetime, reading)
+    }
+
+    /// The same for what is no app's, under a label of its own of at most 63 bytes.
+    pub fn attach_as(
+        file: BorrowedFd<'_>,
+        label: &str,
+        access: Access,
+        lifetime: Lifetime,
+        reading: Reading,
+    ) -> Result<Self> {
         let control = open(CONTROL).context("opening /dev/loop-control (is the kernel module loop there?)")?;
         for attempt in 0..ATTEMPTS {
             let number = ioctl::loop_get_free(control.as_fd()).context("finding a free loop device")?;
-            match Self::configure(number, file, id, lifetime, reading) {
+            match Self::configure(number, file, label, access, lifetime, reading) {
                 Ok(device) => return Ok(device),
                 // Somebody took it first, or it is just being made or torn down.
                 Err(Errno::BUSY | Errno::NXIO | Errno::NODEV | Errno::NOENT | Errno::AGAIN | Errno::INTR) => {
@@ -71,18 +91,21 @@ impl LoopDevice {
     fn configure(
         number: u32,
         file: BorrowedFd<'_>,
-        id: &AppId,
+        label: &str,
+        access: Access,
         lifetime: Lifetime,
         reading: Reading,
     ) -> Result<Self, Errno> {
-        let fd = open(&node(number))?;
+        let mode = if access == Access::Write { OFlags::RDWR } else { OFlags::RDONLY };
+        let fd = rustix::fs::open(node(number), mode | OFlags::CLOEXEC, Mode::empty())?;
         let mut config = [0; LOOP_CONFIG_SIZE];
         let autoclear = if lifetime == Lifetime::WhileHeld { AUTOCLEAR } else { 0 };
         let direct = if reading == Reading::Direct { DIRECT_IO } else { 0 };
         config[FD_AT..FD_AT + 4].copy_from_slice(&file.as_raw_fd().to_ne_bytes());
-        config[FLAGS_AT..FLAGS_AT + 4].copy_from_slice(&(READ_ONLY | autoclear | direct).to_ne_bytes());
-        let name = label(id);
-        config[NAME_AT..NAME_AT + name.len()].copy_from_slice(name.as_bytes());
+        let read_only = if access == Access::Read { READ_ONLY } else { 0 };
+        config[FLAGS_AT..FLAGS_AT + 4].copy_from_slice(&(read_only | autoclear | direct).to_ne_bytes());
+        let name = &label.as_bytes()[..label.len().min(NAME_SIZE - 1)];
+        config[NAME_AT..NAME_AT + name.len()].copy_from_slice(name);
         ioctl::loop_configure(fd.as_fd(), &mut config)?;
         Ok(Self { fd, number })
     }

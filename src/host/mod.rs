@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "this is the part that may")]
 
 pub mod alone;
+pub mod artifact;
 pub mod attach;
 pub mod below_root;
 pub mod boot;
@@ -32,6 +33,7 @@ pub mod ioctl;
 pub mod journal;
 pub mod journal_datagram;
 pub mod kmsg;
+pub mod layout_dir;
 pub mod live_marks;
 pub mod loop_device;
 pub mod mark_store;
@@ -39,6 +41,7 @@ pub mod mkfs_erofs;
 pub mod mounts;
 mod nameless;
 pub mod notify;
+pub mod overlay;
 pub mod overlay_data;
 pub mod overlay_dirs;
 pub mod place;
@@ -46,7 +49,10 @@ pub mod points;
 pub mod probe;
 mod process_status;
 pub mod progress;
+pub mod prune;
 pub mod publish;
+pub mod push;
+pub mod scrub;
 pub mod signature;
 pub mod source;
 pub mod store;

@@ -72,6 +72,24 @@ impl Place {
         }
     }
 
+    /// The same without waiting: none if another has the lock.
+    pub fn try_lock(self) -> Result<Option<Locked>> {
+        let name = self.name.lock();
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.directory, &name, flags, Mode::from_raw_mode(0o600));
+        let file = file.with_context(|| format!("opening {}", self.shown(&name)))?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) if self.is_still(&file, &name)? => {
+                let locked = Locked { place: self, _lock: file };
+                locked.clear()?;
+                Ok(Some(locked))
+            }
+            // Whoever had it has just ended; what is there now is as new.
+            Ok(()) | Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("locking {}", self.shown(&name))),
+        }
+    }
+
     /// Clears what a maker that was killed has left, if none is at work.
     pub fn tidy(self) -> Result<()> {
         let name = self.name.lock();

@@ -52,6 +52,11 @@ impl Systemctl {
         if status.success() { Ok(()) } else { bail!("systemctl {}: {status}", words.join(" ")) }
     }
 
+    /// An act whose failure means nothing, and of which nothing is shown.
+    pub fn quietly(self, words: &[&str]) {
+        drop(command("systemctl", words).output());
+    }
+
     /// What `systemctl --version` says.
     pub fn version(self) -> Option<String> {
         read("systemctl", &["--version"]).ok()

@@ -51,6 +51,18 @@ pub fn complain(text: &str) {
     drop(std::io::stderr().lock().write_all(text.as_bytes()));
 }
 
+/// Asks a question on the terminal; no, where nobody can answer.
+pub fn ask(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return false;
+    }
+    complain(question);
+    let mut answer = String::new();
+    // An answer that cannot be read is none.
+    drop(std::io::stdin().read_line(&mut answer));
+    matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
 /// Says something with a syslog priority: to the journal as systemd reads it (sd-daemon(3)), to people without.
 pub fn complain_as(priority: u8, program: &str, line: &str) {
     match std::env::var_os("JOURNAL_STREAM") {

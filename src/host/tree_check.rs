@@ -38,6 +38,31 @@ pub fn check(image: &ImageData, verity: &VerityFiles, verify: Verify) -> Result<
     Ok(sb)
 }
 
+/// Reads the tree and, from one leaf on, all the data, from the disk and not from memory; tells after each piece how far it is.
+pub fn scrub(image: &ImageData, verity: &VerityFiles, from: u64, mut reached: impl FnMut(u64)) -> Result<(), Fault> {
+    let sb = superblock(image, &verity.tree)?;
+    let say = |fault| in_words(&fault, image.path(), verity);
+    let root = verity.root.to_bytes();
+    forget(&verity.tree);
+    forget(image);
+    let tree = Tree::open(&verity.tree, &sb, &root).map_err(say)?;
+    let mut progress = Progress::begin(format!("reading {}", image.path()), tree.leaves());
+    for begin in (from.min(tree.leaves())..tree.leaves()).step_by(LEAVES_AT_ONCE as usize) {
+        let end = (begin + LEAVES_AT_ONCE).min(tree.leaves());
+        tree.check_data(begin..end, image).map_err(say)?;
+        // What only a scrub has read need not push out what others use.
+        forget(image);
+        reached(end);
+        progress.reached(end);
+    }
+    Ok(())
+}
+
+/// Advice: where it is not taken, memory is checked.
+fn forget(data: &ImageData) {
+    let _ = rustix::fs::fadvise(&data.file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
 fn superblock(image: &ImageData, tree: &ImageData) -> Result<Superblock, Fault> {
     let mut head = [0; SUPERBLOCK_SIZE];
     tree.file

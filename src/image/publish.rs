@@ -84,9 +84,11 @@ pub enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Raw, Self::Tree, Self::RootHash, Self::Manifest, Self::Signature];
+    /// All of them, the image first.
+    pub const ALL: [Self; 5] = [Self::Raw, Self::Tree, Self::RootHash, Self::Manifest, Self::Signature];
 
-    fn ending(self) -> &'static str {
+    /// What its name has behind the image's.
+    pub fn ending(self) -> &'static str {
         match self {
             Self::Raw => "raw",
             Self::Tree => "verity",

@@ -2,12 +2,20 @@
 //! It touches no file; `host::store` reads the store into [`Store`], and does what is decided here.
 //! The layout is docs/store.md's.
 //!
-//! The road of prune: names in a directory -> [`listing`] -> [`Store`].
+//! The road of prune: names in directories -> [`listing`] -> [`Store`]; claims from all over the machine
+//! -> [`in_use`]; both -> [`prune::decide`] -> a list that is shown, and then done.
 
+pub mod age;
+pub mod artifact;
+pub mod claims;
+pub mod in_use;
 pub mod listing;
 pub mod name;
+pub mod prune;
 pub mod record;
+pub mod spec;
 pub mod state;
+pub mod verdict_text;
 pub mod versions;
 
 pub use record::{Pin, Record};

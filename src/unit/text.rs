@@ -79,6 +79,14 @@ impl Unit {
         unit
     }
 
+    /// An empty unit of one boot, that says whose it is.
+    pub fn of_overlay(record: &AbsPath) -> Self {
+        let mut unit = Self { text: String::with_capacity(640) };
+        unit.text.push_str("# Written by veneer overlay; it goes with the overlay.\n[Unit]\n");
+        unit.set("SourcePath", Value::Path(record.as_str()));
+        unit
+    }
+
     /// Begins a section.
     pub fn section(&mut self, name: &'static str) -> &mut Self {
         self.text.push('[');

@@ -7,6 +7,7 @@ pub mod corruption;
 pub mod dm_message;
 pub mod fault;
 pub mod names;
+pub mod scrub;
 pub mod spec;
 pub mod stale;
 pub mod steps;

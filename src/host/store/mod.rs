@@ -6,6 +6,8 @@ pub mod dir;
 pub mod lock;
 pub mod notes;
 pub mod read;
+pub mod remove;
+pub mod roots;
 
 pub use dir::StoreDir;
 pub use lock::{Hold, StoreLock};

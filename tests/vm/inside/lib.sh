@@ -176,7 +176,11 @@ nothing_left_since() {
 
 # Stops every app, takes all configuration and images away.
 clean_slate() {
+	local name
 	systemctl stop 'app-*.socket' 'app-*.timer' 'app@*.service' 2>/dev/null || :
+	for name in $(veneer overlay list --json=short 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4); do
+		veneer overlay remove --lazy "$name" >/dev/null 2>&1 || :
+	done
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
 	rm -rf /etc/veneer/* /run/veneer/apps.d /usr/lib/veneer/apps.d/* /usr/local/lib/veneer/apps.d \
 		/etc/systemd/system/app@*.d /etc/systemd/system/*.wants/app@* /run/systemd/system/app@*.d \

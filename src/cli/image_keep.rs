@@ -1,0 +1,170 @@
+//! `veneer image pin`, `unpin` and `rm`: what stays whatever refers to it, and what goes although a prune is far.
+//! What uses an image is `store::in_use`'s to say; what is in use does not go.
+//! An image is named by its name in the store, the first digits of its digest, or a reference it was made for.
+
+use super::args::{ImagePin, ImageRm, ImageUnpin};
+use super::context::Context;
+use super::fault::fault;
+use super::time;
+use crate::host::clock;
+use crate::host::store::roots::{self, Roots};
+use crate::host::store::{Hold, Reading, StoreDir, StoreLock, notes, read, remove};
+use crate::image::publish::ImageName;
+use crate::problem::nearest;
+use crate::store::in_use::InUse;
+use crate::store::prune::{Item, Now, Reach, Verdict, decide};
+use crate::store::{Pin, Store};
+use crate::sysexits::Exit;
+use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long others are waited for who read or make images.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn pin(context: &Context, args: &ImagePin) -> Result<String> {
+    let dir = StoreDir::below(&context.root);
+    let names = named(&whole(&dir)?, &args.images)?;
+    let pin = Pin { when: clock::now(), reason: args.reason.clone() };
+    each(&names, |name| {
+        if !args.dry.dry_run {
+            notes::write_pin(&dir, name, &pin)?;
+        }
+        Ok(format!("{name} stays, whatever refers to it\n"))
+    })
+}
+
+pub(super) fn unpin(context: &Context, args: &ImageUnpin) -> Result<String> {
+    let dir = StoreDir::below(&context.root);
+    let store = whole(&dir)?;
+    let mut names = Vec::new();
+    for typed in &args.images {
+        // The pin of an image that is gone can be taken away, too.
+        let gone = ImageName::parse(typed).ok().filter(|_| store.pins.contains_key(typed));
+        names.push(match gone {
+            Some(name) => name,
+            None => find(&store, typed)?,
+        });
+    }
+    each(&names, |name| {
+        if !store.pins.contains_key(name.as_str()) {
+            return Ok(format!("{name} is not pinned\n"));
+        }
+        if !args.dry.dry_run {
+            notes::remove_pin(&dir, name)?;
+        }
+        Ok(format!("{name} goes when nothing refers to it\n"))
+    })
+}
+
+pub(super) fn rm(context: &Context, args: &ImageRm) -> Result<String> {
+    let dir = StoreDir::below(&context.root);
+    let busy = || fault(Exit::TempFail, "others are reading or making images: not now");
+    let lock = match args.dry.dry_run {
+        true => None,
+        false => Some(StoreLock::take(&dir, Hold::Exclusive, PATIENCE, || ())?.ok_or_else(busy)?),
+    };
+    let store = whole(&dir)?;
+    let names: BTreeSet<String> = named(&store, &args.images)?.iter().map(ToString::to_string).collect();
+    let verdicts = unused(context, &dir, &store, &names)?;
+    if args.dry.dry_run {
+        return Ok(verdicts.iter().map(|verdict| format!("remove {}\n", verdict.item)).collect());
+    }
+    let removed = remove::take_out(&dir, &verdicts)?;
+    drop(lock);
+    let (freed, failed) = remove::empty_trash(&dir)?;
+    let mut wrong: Vec<String> = removed.busy.iter().map(|item| format!("{item} is just being made")).collect();
+    wrong.extend(removed.failed.into_iter().chain(failed));
+    match wrong.is_empty() {
+        true => Ok(format!("{} removed, {} free again\n", list(&names), time::bytes(freed))),
+        false => Err(fault(Exit::Failure, wrong.join("; "))),
+    }
+}
+
+/// The verdicts on these images, and on what is known of them; an error that says what uses one.
+fn unused(context: &Context, dir: &StoreDir, store: &Store, names: &BTreeSet<String>) -> Result<Vec<Verdict>> {
+    let units = roots::units(context.systemd).context("asking systemd for its units")?;
+    let Roots { claims, problems, .. } = roots::collect(dir, &units);
+    if !problems.is_empty() {
+        let text = format!("what uses images cannot be said for sure: {}", problems.join("; "));
+        return Err(fault(Exit::TempFail, text));
+    }
+    let in_use = InUse::of(store, &claims, crate::host::prune::KEEP);
+    let mut used = Vec::new();
+    for (at, image) in store.images.iter().enumerate().filter(|(_, image)| names.contains(&image.name)) {
+        if in_use.keeps(at) {
+            let by: Vec<&str> = in_use.images[at].iter().map(String::as_str).collect();
+            used.push(format!("{} is in use: {}", image.name, by.join("; ")));
+        }
+    }
+    if !used.is_empty() {
+        return Err(fault(Exit::Failure, used.join("\n")));
+    }
+    let mut verdicts = decide(store, &in_use, Reach::Everything, Now { time: clock::now(), free: 0 });
+    verdicts.retain(|verdict| match &verdict.item {
+        Item::Image(name) => names.contains(name),
+        Item::Record(reference) => {
+            let image = store.record(reference).and_then(|record| record.image.as_ref());
+            verdict.goes() && image.is_some_and(|image| names.contains(image.as_str()))
+        }
+        _ => false,
+    });
+    Ok(verdicts)
+}
+
+/// The store, if all of it can be read.
+pub(super) fn whole(dir: &StoreDir) -> Result<Store> {
+    let Reading { store, problems } = read(dir);
+    match problems.first() {
+        None => Ok(store),
+        Some(_) => Err(fault(Exit::TempFail, problems.join("; "))),
+    }
+}
+
+fn named(store: &Store, typed: &[String]) -> Result<Vec<ImageName>> {
+    typed.iter().map(|typed| find(store, typed)).collect()
+}
+
+/// The image that is meant.
+pub(super) fn find(store: &Store, typed: &str) -> Result<ImageName> {
+    let by_reference = store.record(typed).and_then(|record| record.image.clone());
+    let of_record = by_reference.as_ref().map(ImageName::as_str).filter(|name| store.image(name).is_some());
+    let mut begun = store.images.iter().map(|image| image.name.as_str()).filter(|name| begins(name, typed));
+    let name = match (store.image(typed), of_record) {
+        (Some(image), _) => image.name.as_str(),
+        (None, Some(name)) => name,
+        (None, None) => match (begun.next(), begun.next()) {
+            (Some(name), None) => name,
+            (Some(_), Some(_)) => {
+                return Err(fault(Exit::Usage, format!("{typed:?} begins more than one image's name")));
+            }
+            (None, _) => return Err(unknown(store, typed)),
+        },
+    };
+    ImageName::parse(name).map_err(|said| fault(Exit::Data, said))
+}
+
+/// Whether these are the first digits of an image that goes by its content; so few say nothing.
+fn begins(name: &str, typed: &str) -> bool {
+    let digits = typed.strip_prefix("sha256-").or_else(|| typed.strip_prefix("sha256:")).unwrap_or(typed);
+    digits.len() >= 6
+        && crate::store::name::is_by_content(name)
+        && name.strip_prefix(crate::store::name::BY_CONTENT).is_some_and(|hex| hex.starts_with(digits))
+}
+
+fn unknown(store: &Store, typed: &str) -> anyhow::Error {
+    let names = store.images.iter().map(|image| image.name.as_str());
+    let hint = match nearest(typed, names) {
+        Some(near) => format!(": did you mean {near:?}?"),
+        None => ": veneer image list shows them".to_owned(),
+    };
+    fault(Exit::NoInput, format!("there is no image {typed:?} in the store{hint}"))
+}
+
+fn each(names: &[ImageName], act: impl Fn(&ImageName) -> Result<String>) -> Result<String> {
+    names.iter().map(act).collect()
+}
+
+fn list(names: &BTreeSet<String>) -> String {
+    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}

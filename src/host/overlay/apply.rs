@@ -1,0 +1,402 @@
+//! `apply`: overlays laid over the host, several together or none of them.
+//! What may be asked for is `crate::overlay`'s; who may ask, the caller's.
+//! The order is that of docs/overlays.md, "All or nothing": copies first, beside everything; then the records; then what is
+//! seen, in one go; on any failure everything that was seen is taken back, and what was copied goes.
+
+use super::copy::Limits;
+use super::registry::{self, Registry};
+use super::version::{self, Opened};
+use super::{base, layers, mounting, recover, remove, target, units};
+use crate::host::journal::Journal;
+use crate::host::{clock, files};
+use crate::layout::HOST_OVERLAYS;
+use crate::overlay::record::{Act, Base, FORMAT, Kind, Lifetime, Mode, Pending, Version};
+use crate::overlay::units::Plan;
+use crate::overlay::{OverlayName, OverlayPaths, Record, Spec};
+use crate::path::AbsPath;
+use crate::verity::Fault;
+use anyhow::{Context, Result};
+use std::path::Path;
+
+/// One overlay to be applied.
+pub struct Request<'a> {
+    /// What is asked for.
+    pub spec: Spec,
+    /// Its source, open.
+    pub source: Opened,
+    /// What the source may have.
+    pub limits: Limits,
+    /// By which act.
+    pub by: Act,
+    /// Looks at the copy of the source before anything is seen of it; an error refuses it.
+    pub inspect: &'a (dyn Fn(&Path) -> Result<()> + Sync),
+}
+
+impl<'a> Request<'a> {
+    /// A request of an admin, whose sources are not inspected.
+    pub fn of_admin(spec: Spec, by: Act) -> Result<Self> {
+        let source = version::open(spec.source.as_str())?;
+        Ok(Self { spec, source, limits: Limits::NONE, by, inspect: &|_| Ok(()) })
+    }
+}
+
+/// What is to become of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The overlay's name.
+    pub name: OverlayName,
+    /// Where it really is to lie.
+    pub target: AbsPath,
+    /// What the target is.
+    pub kind: Kind,
+    /// The record of the overlay that is there and gets a new version.
+    pub existing: Option<Record>,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Its record.
+    pub record: Record,
+    /// How the new version took the place of an older one; none for a new overlay.
+    pub switched: Option<mounting::Switched>,
+    /// Attributes that the overlay's file system does not take.
+    pub lost_attributes: u64,
+}
+
+/// Finds out what requests come to, without doing anything.
+pub fn plan(specs: &[&Spec], registry: &Registry) -> Result<Vec<Planned>> {
+    let table = target::mounts()?;
+    let mut planned: Vec<Planned> = Vec::new();
+    for spec in specs {
+        spec.check().map_err(Fault::data)?;
+        let found = target::find(&spec.target)?;
+        let existing = registry.find(&spec.name).cloned();
+        crate::overlay::target::check(&found.path, spec.force_target.as_ref()).map_err(Fault::data)?;
+        let recorded = registry.iter().map(|record| (&record.name, &record.target));
+        let beside = planned.iter().map(|other| (&other.name, &other.target)).chain(recorded);
+        crate::overlay::target::check_beside(&spec.name, &found.path, beside).map_err(Fault::data)?;
+        if planned.iter().any(|other| other.name == spec.name) {
+            return Err(Fault::data(format!("two overlays are to be called {}", spec.name)).into());
+        }
+        match &existing {
+            Some(record) => fits(spec, record, &found)?,
+            None if table.top(found.path.as_str()).is_some() => {
+                let text = format!("{} is a mount point, whose unit is its own: choose a directory in it", found.path);
+                return Err(Fault::data(text).into());
+            }
+            None => target::refuse_mounts_below(&table, &found.path)?,
+        }
+        planned.push(Planned { name: spec.name.clone(), target: found.path, kind: found.kind, existing });
+    }
+    Ok(planned)
+}
+
+/// A new version is of the same overlay: what its unit says cannot change beneath it.
+fn fits(spec: &Spec, record: &Record, found: &target::Found) -> Result<()> {
+    let options: Vec<&str> = spec.options.iter().map(|option| option.as_str()).collect();
+    let differs = match () {
+        () if record.target != found.path => format!("lies over {}", record.target),
+        () if record.owner != spec.owner => format!("is uid {}'s", record.owner),
+        () if record.mode != spec.mode => format!("is {}", record.mode.name()),
+        () if record.lifetime != spec.lifetime => format!("is {}", record.lifetime.name()),
+        () if record.options != options => "has other mount options".to_owned(),
+        () => return Ok(()),
+    };
+    Err(Fault::data(format!("the overlay {} is there, and {differs}: remove it first", record.name)).into())
+}
+
+/// Applies all of them, or none.
+pub fn apply(requests: &[Request<'_>], journal: &Journal) -> Result<Vec<Applied>> {
+    units::systemd()?;
+    let _lock = registry::lock()?;
+    let registry = recover::before_act(journal)?;
+    let specs: Vec<&Spec> = requests.iter().map(|request| &request.spec).collect();
+    let planned = plan(&specs, &registry)?;
+    let prepared = prepare_all(requests, &planned)?;
+    let result = show_all(&prepared);
+    if result.is_err() {
+        prepared.iter().for_each(Prepared::discard);
+    }
+    result?;
+    for old in prepared.iter().filter_map(|one| one.old.as_ref()) {
+        forget_versions(old, &prepared)?;
+    }
+    Ok(prepared.into_iter().map(Prepared::into_applied).collect())
+}
+
+/// Makes the data of a declared overlay, if it is not there, and brings its layers up; the mount is its unit's business.
+pub fn declare(spec: &Spec) -> Result<()> {
+    let _lock = registry::lock()?;
+    let registry = Registry::read()?;
+    let planned = plan(&[spec], &registry)?;
+    let found = planned.first().context("nothing was planned")?;
+    if found.target != spec.target {
+        return Err(Fault::data(format!("{} leads to {}: write that", spec.target, found.target)).into());
+    }
+    if found.kind == Kind::File {
+        return Err(Fault::data(format!("{} is a file: a declared overlay lies over a directory", spec.target)).into());
+    }
+    let same = |record: &&Record| record.version().is_some_and(|version| version.source.from == spec.source.as_str());
+    if let Some(record) = registry.find(&spec.name).filter(same) {
+        return layers::up(record);
+    }
+    let prepared = prepare(&Request::of_admin(spec.clone(), Act::Apply)?, found)?;
+    let record = Record { pending: None, ..prepared.record.clone() };
+    let up = registry::write(&record).and_then(|()| layers::up(&record));
+    match (&up, &prepared.old) {
+        (Err(_), None) => prepared.discard(),
+        (Ok(()), Some(old)) => forget(old, &record)?,
+        _ => {}
+    }
+    up
+}
+
+/// An overlay whose data is there, and of which nothing is seen yet.
+struct Prepared {
+    record: Record,
+    /// Its record before, if it was there.
+    old: Option<Record>,
+    switched: std::cell::Cell<Option<mounting::Switched>>,
+    lost_attributes: u64,
+}
+
+impl Prepared {
+    fn new_version(&self) -> (u32, Option<u32>) {
+        let source = self.record.version().map(|version| version.source.number);
+        (self.record.current, source)
+    }
+
+    fn discard(&self) {
+        let (version, source) = self.new_version();
+        // What cannot be removed now, the recovery removes.
+        let done = match &self.old {
+            Some(_) => version::discard(&self.record, version, source),
+            None => remove::erase(&self.record),
+        };
+        drop(done);
+    }
+
+    fn into_applied(self) -> Applied {
+        Applied { record: self.record, switched: self.switched.get(), lost_attributes: self.lost_attributes }
+    }
+}
+
+/// Copies all sources, each in a thread of its own; on a failure nothing of them stays.
+fn prepare_all(requests: &[Request<'_>], planned: &[Planned]) -> Result<Vec<Prepared>> {
+    let results: Vec<Result<Prepared>> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            requests.iter().zip(planned).map(|(request, plan)| scope.spawn(|| prepare(request, plan))).collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.map(|result| result.unwrap_or_else(|_| Err(anyhow::anyhow!("a thread ended by itself")))).collect()
+    });
+    let mut fault = None;
+    let mut prepared = Vec::new();
+    for result in results {
+        match result {
+            Ok(one) => prepared.push(one),
+            Err(error) => drop(fault.get_or_insert(error)),
+        }
+    }
+    match fault {
+        None => Ok(prepared),
+        Some(error) => {
+            prepared.iter().for_each(Prepared::discard);
+            Err(error)
+        }
+    }
+}
+
+fn prepare(request: &Request<'_>, plan: &Planned) -> Result<Prepared> {
+    let record = draft(request, plan);
+    let (version, source) = match &plan.existing {
+        Some(existing) => (existing.next_number(), existing.next_source()),
+        None => (1, 1),
+    };
+    let made = make(request, plan, record, version, source);
+    made.with_context(|| format!("applying {}", plan.name))
+}
+
+/// A record without versions, of what is asked for.
+fn draft(request: &Request<'_>, plan: &Planned) -> Record {
+    let spec = &request.spec;
+    let existing = plan.existing.as_ref();
+    Record {
+        format: FORMAT,
+        name: spec.name.clone(),
+        target: plan.target.clone(),
+        kind: plan.kind,
+        mode: spec.mode,
+        lifetime: spec.lifetime,
+        size: spec.size,
+        owner: spec.owner,
+        description: spec.description.as_ref().map(|text| text.as_str().to_owned()),
+        created: existing.map_or_else(clock::now, |record| record.created),
+        base: Base::default(),
+        base_changed: spec.base_changed,
+        options: spec.options.iter().map(|option| option.as_str().to_owned()).collect(),
+        declared: spec.declared.clone(),
+        pending: existing.is_none().then_some(Pending::Apply),
+        current: existing.map_or(0, |record| record.current),
+        versions: existing.map(|record| record.versions.clone()).unwrap_or_default(),
+    }
+}
+
+fn make(request: &Request<'_>, plan: &Planned, mut record: Record, number: u32, source: u32) -> Result<Prepared> {
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    if record.lifetime == Lifetime::Persistent {
+        files::make_directory(HOST_OVERLAYS, 0o755)?;
+    }
+    for dir in [&paths.live, &paths.data] {
+        files::make_directory(dir, 0o755)?;
+    }
+    let undo = |record: &Record| match plan.existing {
+        Some(_) => drop(version::discard(record, number, Some(source))),
+        None => drop(remove::erase(record)),
+    };
+    let made = copy(request, &record, number, source);
+    let (version, copied_base, lost) = match made {
+        Ok(made) => made,
+        Err(error) => {
+            undo(&record);
+            return Err(error);
+        }
+    };
+    record.base = copied_base;
+    record.advance(version);
+    Ok(Prepared { record, old: plan.existing.clone(), switched: std::cell::Cell::new(None), lost_attributes: lost })
+}
+
+fn copy(request: &Request<'_>, record: &Record, number: u32, source: u32) -> Result<(Version, Base, u64)> {
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    let from = request.spec.source.as_str();
+    let name = from.rsplit('/').next().unwrap_or_default();
+    let (kind, copied) = version::copy_source(record, &request.source, source, name, request.limits)?;
+    let place = paths.source(source);
+    let content = Path::new(&place).join(if record.kind == Kind::Directory { "tree" } else { "file" });
+    (request.inspect)(&content)?;
+    version::make_writable(record, number)?;
+    if record.lifetime == Lifetime::Persistent {
+        sync_directory(&paths.data)?;
+    }
+    // On a later version the target is hidden; its view is where the first one left it.
+    let view = paths.base();
+    let beneath =
+        if target::mounts()?.top(&view).is_some() { Path::new(&view) } else { Path::new(record.target.as_str()) };
+    let base = base::identify(beneath, &content, record.kind).context("looking at what will be hidden")?;
+    let source = version::source(source, from, kind, copied);
+    let version = Version { number, made: clock::now(), by: request.by, source, committed: Vec::new() };
+    Ok((version, base, copied.lost_attributes))
+}
+
+/// Everything below a directory's file system is on the disk before a record says that it is there.
+fn sync_directory(path: &str) -> Result<()> {
+    let act = || format!("syncing {path}");
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).with_context(act)?;
+    rustix::fs::syncfs(&directory).with_context(act)
+}
+
+/// Writes the records and lets everything be seen; on a failure everything is as it was.
+fn show_all(prepared: &[Prepared]) -> Result<()> {
+    let new: Vec<&Prepared> = prepared.iter().filter(|one| one.old.is_none()).collect();
+    let records: Vec<&Record> = new.iter().map(|one| &one.record).collect();
+    let shown = start_all(&records)
+        .and_then(|()| switch_all(prepared))
+        .and_then(|()| new.iter().try_for_each(|one| registry::write(&Record { pending: None, ..one.record.clone() })));
+    if shown.is_err() {
+        for record in records {
+            // The fault that is reported is the first one.
+            drop(units::stop(record));
+            drop(units::remove(record));
+            drop(units::forget(record));
+        }
+    }
+    shown
+}
+
+fn start_all(records: &[&Record]) -> Result<()> {
+    for record in records {
+        registry::write(record)?;
+        units::write(record)?;
+    }
+    units::start(records)
+}
+
+fn switch_all(prepared: &[Prepared]) -> Result<()> {
+    let old = |one: &Prepared| one.old.clone();
+    let mut done = Vec::new();
+    for (one, old) in prepared.iter().filter_map(|one| Some((one, old(one)?))) {
+        match switch(&one.record) {
+            Ok(switched) => {
+                one.switched.set(Some(switched));
+                done.push((one, old));
+            }
+            Err(error) => {
+                for (_, old) in done.iter().rev() {
+                    drop(switch(old));
+                }
+                drop(registry::write(&old));
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Records a version as the one in use, and lets it be seen in place of the other.
+pub(super) fn switch(record: &Record) -> Result<mounting::Switched> {
+    let version = record.version().context("the record has no version in use")?;
+    let before = layers::version_in_use(&OverlayPaths::new(&record.name, record.lifetime));
+    layers::raise(record, version)?;
+    registry::write(record)?;
+    layers::use_version(record, record.current)?;
+    let shown = mount_over(record);
+    if let (Err(_), Some(before)) = (&shown, before) {
+        layers::use_version(record, before)?;
+    }
+    shown
+}
+
+/// Mounts the version in use in the place of the mount that is there.
+pub(super) fn mount_over(record: &Record) -> Result<mounting::Switched> {
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    let mount = match record.kind {
+        Kind::File => mounting::view(&crate::overlay::units::bound_file(&paths, record.mode))?,
+        Kind::Directory => {
+            let lower = crate::overlay::units::lower(&paths, record.mode);
+            let layers = paths.in_use();
+            mounting::overlay(&mounting::Overlay {
+                source: crate::overlay::units::mount_source(&record.name),
+                lower: &lower,
+                upper: (record.mode == Mode::Writable).then(|| (layers.upper(), layers.work())),
+                options: Plan::of(record).overlay_options(),
+            })?
+        }
+    };
+    let switched = mounting::switch(&mount, record.target.as_str())?;
+    if record.kind == Kind::File && record.mode == Mode::ReadOnly {
+        mounting::make_read_only(record.target.as_str())?;
+    }
+    Ok(switched)
+}
+
+/// Takes the data of versions away that are not kept any more.
+fn forget_versions(old: &Record, prepared: &[Prepared]) -> Result<()> {
+    let Some(new) = prepared.iter().find(|one| one.record.name == old.name) else { return Ok(()) };
+    forget(old, &new.record)
+}
+
+/// The layers of the version before come off, and data that no version has any more goes.
+pub(super) fn forget(old: &Record, new: &Record) -> Result<()> {
+    for version in &old.versions {
+        let source = version.source.number;
+        let source = (!new.versions.iter().any(|kept| kept.source.number == source)).then_some(source);
+        match new.find(version.number) {
+            Some(_) if version.number != new.current => layers::lower(new, version.number)?,
+            Some(_) => {}
+            None => version::discard(old, version.number, source)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Images of overlays behind loop devices: the writable side of a persistent overlay, and sources that are images.
+//! It checks no image: whoever hands one over has.
+//! A device goes when its last mount goes (loop(4), autoclear); what is written waits in the page cache like any file's.
+
+use crate::host::loop_device::{Access, Lifetime, LoopDevice, Reading};
+use crate::image::ext4::{Journal, Options, Size, Writer};
+use crate::image::identity::Seed;
+use crate::image::tree::{Directory, Meta, Mode, Time, TreeWriter as _};
+use anyhow::{Context, Result};
+use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+/// The label of our devices, which `losetup` shows.
+const LABEL: &str = "veneer-overlay";
+/// What the file system's own tables need beside what is written: room is promised for files.
+const TABLES: u64 = 4 << 20;
+
+/// Makes a file with an empty ext4 file system that has its room already.
+pub fn make_empty(path: &str, size: u64) -> Result<()> {
+    let act = || format!("making {path}");
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).with_context(act)?;
+    let size = (size + TABLES + size / 64).next_multiple_of(4096);
+    match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size) {
+        // A file system that cannot keep room free gives it when it is needed.
+        Ok(()) | Err(Errno::OPNOTSUPP) => {}
+        Err(error) => return Err(error).with_context(act),
+    }
+    let mut seed = [0; 32];
+    rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()).context("drawing a number")?;
+    let options =
+        Options { seed: Seed(seed), size: Size::Bytes(size), journal: Journal::BySize, epoch: Time::default() };
+    let writer = Writer::new(file.try_clone().with_context(act)?, options).with_context(act)?;
+    let meta = Meta { mode: Mode(0o755), ..Meta::default() };
+    writer.finish(&Directory { meta, ..Directory::default() }).with_context(act)?;
+    file.sync_all().with_context(act)
+}
+
+/// The file system of an image, mounted nowhere yet.
+pub fn mount(path: &str, kind: &str, access: Access) -> Result<OwnedFd> {
+    let act = || format!("mounting {path}");
+    let file = OpenOptions::new().read(true).write(access == Access::Write).open(path).with_context(act)?;
+    mount_file(&file, kind, access).with_context(act)
+}
+
+/// The same of an image that is open.
+pub fn mount_file(file: &File, kind: &str, access: Access) -> Result<OwnedFd> {
+    let reading = if access == Access::Write { Reading::Cached } else { Reading::Direct };
+    let device = LoopDevice::attach_as(file.as_fd(), LABEL, access, Lifetime::WhileHeld, reading)?;
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).with_context(|| format!("opening {kind}"))?;
+    let made = || -> Result<OwnedFd, Errno> {
+        fsconfig_set_string(&context, "source", device.node())?;
+        let mut flags = MountAttrFlags::MOUNT_ATTR_NODEV;
+        if access == Access::Read {
+            fsconfig_set_flag(&context, "ro")?;
+            flags |= MountAttrFlags::MOUNT_ATTR_RDONLY;
+        }
+        fsconfig_create(&context)?;
+        fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)
+    };
+    made().with_context(|| format!("mounting {} as {kind}", device.node()))
+}

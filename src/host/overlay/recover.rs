@@ -1,0 +1,186 @@
+//! Recovery: acts that broke off are finished or undone, orphans go, persistent overlays come back.
+//! What follows from what was found is `crate::overlay::recovery`'s; here it is found and done.
+//! It runs at boot, and before every act: so a killed process leaves nothing that the next one trips over.
+
+use super::registry::{self, Registry};
+use super::{apply, base, layers, remove, target, units, version};
+use crate::host::files;
+use crate::host::journal::{Entry, Journal, Weight};
+use crate::layout::{HOST_OVERLAYS, HOST_OVERLAYS_LIVE};
+use crate::message::{self, MessageId};
+use crate::overlay::record::{Kind, OnChange};
+use crate::overlay::recovery::{Cure, Found, Mounted, When, cure};
+use crate::overlay::{OverlayName, OverlayPaths, Record};
+use anyhow::Result;
+use std::path::Path;
+
+/// The recovery at boot: one overlay that cannot be brought back keeps none of the others.
+pub fn at_boot(journal: &Journal) -> Result<()> {
+    let _lock = registry::lock()?;
+    let registry = Registry::read()?;
+    tell_unreadable(&registry, journal);
+    let mut faults = 0;
+    let mut records: Vec<&Record> = registry.iter().collect();
+    records.sort_by_key(|record| record.created);
+    for record in records {
+        if let Err(error) = one(record, When::Boot, journal) {
+            faults += 1;
+            let text = format!("recovering {}: {error:#}", record.name);
+            say(Weight::Error, message::HOST_OVERLAY_FAILED, record, journal, &text);
+        }
+    }
+    remove_orphans(&registry)?;
+    if faults > 0 { anyhow::bail!("{faults} of the overlays could not be brought back") } else { Ok(()) }
+}
+
+/// The same before another act; the caller holds the lock. What is as it should be costs a look at the mounts.
+pub fn before_act(journal: &Journal) -> Result<Registry> {
+    let registry = Registry::read()?;
+    let mut changed = false;
+    for record in registry.iter() {
+        changed |= one(record, When::Between, journal)?;
+    }
+    changed |= remove_orphans(&registry)?;
+    if changed { Registry::read() } else { Ok(registry) }
+}
+
+fn one(record: &Record, when: When, journal: &Journal) -> Result<bool> {
+    let told = |text: &str| say(Weight::Warning, message::HOST_OVERLAY_RECOVERED, record, journal, text);
+    match cure(record, find(record)?, when) {
+        Cure::Nothing => {
+            tidy(record)?;
+            return Ok(false);
+        }
+        Cure::Undo => {
+            remove::finish(record)?;
+            told(&format!("{}: its apply had broken off and was undone", record.name));
+        }
+        Cure::FinishRemoval => {
+            remove::finish(record)?;
+            told(&format!("{}: its removal had broken off and was finished", record.name));
+        }
+        Cure::Switch => {
+            apply::switch(record)?;
+            tidy(record)?;
+            told(&format!("{}: version {} had been recorded and is in its place now", record.name, record.current));
+        }
+        // The unit that the generator made of its file brings it up.
+        Cure::Mount if record.declared.is_some() => return Ok(false),
+        Cure::Mount => mount(record, journal)?,
+    }
+    Ok(true)
+}
+
+/// Whether an overlay is mounted, and which version is up.
+pub fn find(record: &Record) -> Result<Found> {
+    let table = target::mounts()?;
+    let mounted = if table.top(record.target.as_str()).is_some() { Mounted::Yes } else { Mounted::No };
+    let in_use = layers::version_in_use(&OverlayPaths::new(&record.name, record.lifetime));
+    Ok(Found { mounted, in_use })
+}
+
+/// Brings a persistent overlay back, unless what lies beneath has changed and it says to wait.
+fn mount(record: &Record, journal: &Journal) -> Result<()> {
+    tidy(record)?;
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    let found = target::find(&record.target)?;
+    if found.path != record.target || found.kind != record.kind {
+        anyhow::bail!("{} is not what it was when the overlay was applied", record.target);
+    }
+    let changed = changed_base(record)?;
+    files::make_directory(&paths.live, 0o755)?;
+    match (&changed, record.base_changed) {
+        (Some(why), OnChange::Hold) => {
+            std::fs::write(paths.held(), format!("{why}\n"))?;
+            let text = format!(
+                "{} is held back: {why}. Look at it with veneer overlay diff, then veneer overlay accept {}",
+                record.name, record.name
+            );
+            say(Weight::Warning, message::HOST_OVERLAY_HELD, record, journal, &text);
+            return Ok(());
+        }
+        (Some(why), OnChange::Warn) => {
+            let text = format!("{} lies over something else than before: {why}", record.name);
+            say(Weight::Warning, message::HOST_OVERLAY_BASE, record, journal, &text);
+        }
+        (None, _) => {}
+    }
+    files::remove_file(&paths.held())?;
+    units::write(record)?;
+    units::start(&[record])
+}
+
+/// What is different beneath an overlay that is not mounted.
+pub fn changed_base(record: &Record) -> Result<Option<String>> {
+    let Some(version) = record.version() else { return Ok(None) };
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    let content = match record.kind {
+        Kind::Directory => format!("{}/tree", paths.source(version.source.number)),
+        Kind::File => format!("{}/file", paths.source(version.source.number)),
+    };
+    let now = base::identify(Path::new(record.target.as_str()), Path::new(&content), record.kind)?;
+    Ok(match () {
+        () if now.hidden != record.base.hidden => Some(format!("what it hides in {} has changed", record.target)),
+        () if now.system != record.base.system => {
+            Some(format!("the system is {}, and was {}", now.system, record.base.system))
+        }
+        () => None,
+    })
+}
+
+/// Removes data that the record does not know: of a version that never came to be.
+fn tidy(record: &Record) -> Result<()> {
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    for name in files::names_in(&paths.data)? {
+        let number = |text: &str| text.split('.').next().and_then(|number| number.parse::<u32>().ok());
+        if let Some(written) = name.strip_prefix("written-").and_then(number)
+            && record.find(written).is_none()
+        {
+            version::discard(record, written, None)?;
+        }
+        if let Some(source) = name.strip_prefix("source-").and_then(number)
+            && !record.versions.iter().any(|version| version.source.number == source)
+        {
+            version::discard(record, 0, Some(source))?;
+        }
+    }
+    for name in files::names_in(&paths.live)? {
+        if let Some(number) = name.strip_prefix('v').and_then(|number| number.parse::<u32>().ok())
+            && number != record.current
+        {
+            layers::lower(record, number)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes directories that no record is of; true if there was one.
+fn remove_orphans(registry: &Registry) -> Result<bool> {
+    let mut found = false;
+    for dir in [HOST_OVERLAYS_LIVE, HOST_OVERLAYS] {
+        for name in files::names_in(dir)? {
+            let path = format!("{dir}/{name}");
+            let unreadable = registry.unreadable.iter().any(|(file, _)| file.starts_with(&format!("{path}/")));
+            // What cannot be read is somebody's data for all that is known.
+            if let Ok(name) = OverlayName::parse(&name)
+                && registry.find(&name).is_none()
+                && !unreadable
+            {
+                version::remove(&path)?;
+                found = true;
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn tell_unreadable(registry: &Registry, journal: &Journal) {
+    for (path, reason) in &registry.unreadable {
+        let entry = Entry::about_image(Weight::Error, message::HOST_OVERLAY_FAILED, None);
+        entry.say(journal, &format!("reading {path}: {reason}"));
+    }
+}
+
+fn say(weight: Weight, id: MessageId, record: &Record, journal: &Journal, text: &str) {
+    Entry::about_overlay(weight, id, record.name.as_str()).say(journal, text);
+}

@@ -1,0 +1,179 @@
+//! Collects what the machine has to say about which images it needs: files, units, mounts, devices, what is up.
+//! It decides nothing: `store::in_use` lays the claims on the store. What could not be asked is a sentence in the result.
+//! Rules: docs/store.md, "What is in use"; proc_pid_mountinfo(5); `loop/backing_file` and `dm/name` in sysfs.
+
+use super::StoreDir;
+use crate::app::Settings;
+use crate::config::{AppState, ConfigText, Dir, Host, Mention, Mentioned, load_app, mentions};
+use crate::host::below_root::names;
+use crate::host::config_files::read_dirs;
+use crate::host::systemctl::Systemctl;
+use crate::layout::{IMAGES, LIVE, SESSIONS, VERSIONS};
+use crate::problem::{Problem, Severity};
+use crate::store::claims;
+use crate::store::in_use::{Claim, On};
+use crate::store::state::Inode;
+use rustix::io::Errno;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// What was collected.
+#[derive(Debug)]
+pub struct Roots {
+    /// Everything that names something.
+    pub claims: Vec<Claim>,
+    /// What could not be asked or understood: a sentence each.
+    pub problems: Vec<String>,
+    /// The host's settings.
+    pub settings: Settings,
+}
+
+/// What systemd has loaded, as `systemctl show` prints it; none where no systemd runs.
+pub fn units(systemd: Option<Systemctl>) -> anyhow::Result<String> {
+    match systemd {
+        Some(systemd) => systemd.show(&["*".into()], claims::PROPERTIES),
+        None => Ok(String::new()),
+    }
+}
+
+/// Collects all claims on a store; `units` is what [`units`] gives.
+pub fn collect(store: &StoreDir, units: &str) -> Roots {
+    let dirs = read_dirs(store.root());
+    let (mentioned, problems) = mentions(&dirs);
+    let mut collector = Collector { store, claims: Vec::new(), problems: Vec::new() };
+    collector.wrong(&problems);
+    let settings = collector.configured(dirs);
+    mentioned.into_iter().for_each(|mention| collector.mention(mention));
+    collector.claims.extend(claims::of_units(units));
+    collector.up();
+    collector.mounts();
+    collector.loops();
+    Roots { claims: collector.claims, problems: collector.problems, settings }
+}
+
+struct Collector<'a> {
+    store: &'a StoreDir,
+    claims: Vec<Claim>,
+    problems: Vec<String>,
+}
+
+impl Collector<'_> {
+    /// Apps, masked or not. What is wrong with one may hide what it needs.
+    fn configured(&mut self, dirs: Vec<Dir>) -> Settings {
+        let text = ConfigText::from_dirs(dirs);
+        self.wrong(&text.problems);
+        let (host, problems) = Host::load(&text);
+        self.wrong(&problems);
+        for app in &text.apps {
+            self.claims.push(Claim { on: On::App(app.id.to_string()), by: app.file.path.to_string() });
+            if app.state() == AppState::Configured {
+                load_app(app, &host).err().iter().for_each(|problems| self.wrong(problems));
+            }
+        }
+        host.settings
+    }
+
+    fn wrong(&mut self, problems: &[Problem]) {
+        for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
+            let said = problem.to_string();
+            if !self.problems.contains(&said) {
+                self.problems.push(said);
+            }
+        }
+    }
+
+    fn mention(&mut self, Mention { place, what }: Mention) {
+        let on = match what {
+            Mentioned::File(path) if path.starts_with('/') => {
+                let inode = self.inode(&path);
+                On::Path(path, inode)
+            }
+            Mentioned::File(name) => On::Name(name),
+            Mentioned::Reference(reference) => On::Reference(reference),
+            Mentioned::Text(text) if is_of_the_store(&text) => On::Text(text),
+            Mentioned::Text(_) => return,
+        };
+        self.claims.push(Claim { on, by: place });
+    }
+
+    /// What is at a path's end, below the root; none if nothing is.
+    fn inode(&mut self, path: &str) -> Option<Inode> {
+        match rustix::fs::stat(self.store.at(path)) {
+            Ok(stat) => Some((stat.st_dev, stat.st_ino)),
+            Err(Errno::NOENT | Errno::NOTDIR) => None,
+            Err(errno) => {
+                self.problems.push(format!("{path} cannot be looked at: {}", std::io::Error::from(errno)));
+                None
+            }
+        }
+    }
+
+    /// The marks of what is up. What is in them is understood by the paths alone.
+    fn up(&mut self) {
+        for (place, what) in [(LIVE, "app"), (SESSIONS, "session")] {
+            let directory = self.store.at(place);
+            for name in self.listed(&directory) {
+                let path = directory.join(&name);
+                // Of a session there may be a directory.
+                let files = if path.is_dir() {
+                    self.listed(&path).iter().map(|name| path.join(name)).collect()
+                } else {
+                    vec![path]
+                };
+                let texts: Vec<String> = files.iter().filter_map(|file| self.text(file)).collect();
+                let claim = |text| Claim { on: On::Text(text), by: format!("{what} {name} is up") };
+                self.claims.extend(texts.into_iter().map(claim));
+            }
+        }
+    }
+
+    fn mounts(&mut self) {
+        let Some(text) = self.text(&self.store.at("/proc/self/mountinfo")) else { return };
+        self.claims.extend(claims::of_mounts(&text));
+    }
+
+    fn loops(&mut self) {
+        let directory = self.store.at("/sys/block");
+        for name in self.listed(&directory).into_iter().filter(|name| name.starts_with("loop")) {
+            let device = directory.join(&name);
+            let Some(backing) = self.text(&device.join("loop/backing_file")) else { continue };
+            let path = backing.trim_end_matches('\n');
+            let path = path.strip_suffix(" (deleted)").unwrap_or(path).to_owned();
+            let inode = self.inode(&path);
+            let holders = self.listed(&device.join("holders"));
+            let holders: Vec<String> =
+                holders.iter().filter_map(|holder| self.text(&directory.join(holder).join("dm/name"))).collect();
+            let by = match holders.first() {
+                Some(dm) => format!("device {} on /dev/{name}", dm.trim_end()),
+                None => format!("device /dev/{name}"),
+            };
+            self.claims.push(Claim { on: On::Path(path, inode), by });
+        }
+    }
+
+    fn listed(&mut self, path: &Path) -> Vec<String> {
+        names(path).unwrap_or_else(|error| {
+            self.problems.push(format!("{error:#}"));
+            Vec::new()
+        })
+    }
+
+    /// A file's text; none if it is not there, or has just gone.
+    fn text(&mut self, path: &Path) -> Option<String> {
+        match std::fs::read(path) {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
+            // A loop device that goes while it is read.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => None,
+            Err(error) => {
+                self.problems.push(format!("{} cannot be read: {error}", path.display()));
+                None
+            }
+        }
+    }
+}
+
+/// Whether a path into the store can be in a text.
+fn is_of_the_store(text: &str) -> bool {
+    text.contains(IMAGES) || text.contains(VERSIONS)
+}

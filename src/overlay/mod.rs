@@ -1,0 +1,19 @@
+//! Overlays over the running host: what is asked for, what is recorded, and the units that come of it.
+//! Pure: it mounts, copies and asks nothing; `host::overlay` does, from what is decided here.
+//! The contract is docs/overlays.md; what overlayfs does with layers is the kernel's Documentation/filesystems/overlayfs.rst.
+
+pub mod change;
+pub mod mount_table;
+pub mod name;
+pub mod paths;
+pub mod record;
+
+pub mod recovery;
+pub mod spec;
+pub mod target;
+pub mod units;
+
+pub use name::OverlayName;
+pub use paths::OverlayPaths;
+pub use record::Record;
+pub use spec::Spec;

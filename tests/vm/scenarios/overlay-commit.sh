@@ -1,0 +1,51 @@
+# What it shows: what an overlay changes becomes an image, and the image applied is the same tree, file by file.
+# Timeout: 180
+
+target=/usr/share/veneer-commit
+mkdir -p "$target/gone" "$target/kept" "$target/replaced" /root/commit/d
+for file in a b gone/x kept/y replaced/z; do echo "base $file" >"$target/$file"; done
+echo source >/root/commit/d/file
+echo source >/root/commit/a
+ln -s nowhere /root/commit/link
+veneer overlay apply commit /root/commit "$target" --writable
+echo written >"$target/b"
+chmod 0640 "$target/kept/y"
+chown 12:34 "$target/a"
+rm -r "$target/gone"
+rm -r "$target/replaced" && mkdir "$target/replaced" && echo new >"$target/replaced/new"
+ln "$target/b" "$target/hard"
+mkfifo "$target/pipe"
+head -c 3000000 /dev/urandom >"$target/big"
+truncate -s 1G "$target/hole"
+touch -d '1999-12-31 23:59:59.123456789' "$target/d/file"
+setcap cap_net_raw+ep "$target/big" 2>/dev/null || note "no setcap here"
+setfattr -n user.colour -v blue "$target/d" 2>/dev/null || note "no user attributes here"
+
+# whole DIRECTORY: type, mode, owner, links, size, time, attributes and content of everything.
+whole() {
+	(
+		cd "$1"
+		find . -mindepth 1 \( -type d -printf '%p %y %m %U %G\n' -o -printf '%p %y %m %U %G %n %s %T@ %l\n' \) | sort
+		find . -type f ! -name hole -print0 | sort -z | xargs -0 sha256sum
+		getfattr -Rdhm '^(user|security.capability)' . 2>/dev/null || :
+	)
+}
+diff=$(veneer overlay diff commit)
+for line in "A w -rw-r--r--" "/big" "D w" "/gone" "C w -rw-r-----" "/kept/y"; do has "$diff" "$line" || fail "no '$line' in $diff"; done
+expect "$(veneer overlay diff commit --written --json=short | grep -o '"path":"d/file"' | head -n 1)" '"path":"d/file"'
+whole "$target" >/root/commit.before
+veneer overlay commit commit --output="$STORE/change"
+whole "$target" | diff /root/commit.before -
+veneer overlay remove commit
+expect "$(cat "$target/b")" "base b"
+veneer overlay apply commit "$STORE/change.raw" "$target"
+whole "$target" | diff /root/commit.before -
+veneer overlay remove commit
+# Again, over a writable overlay that stays.
+veneer overlay apply commit "$STORE/change.raw" "$target" --writable --persistent --size=8M
+whole "$target" | diff /root/commit.before -
+veneer overlay remove commit
+# An image that was changed is no source.
+printf x | dd of="$STORE/change.raw" bs=1 seek=1000000 conv=notrunc 2>/dev/null
+fails_with "change" veneer overlay apply commit "$STORE/change.raw" "$target"
+expect "$(veneer overlay list)" "no overlay lies over this host"
