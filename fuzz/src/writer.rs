@@ -7,7 +7,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use veneer::image::blocks::WriteAt;
-use veneer::image::erofs::read::{Reader, Tree, What as Read};
+use veneer::image::read::{Reader, Tree, What as Read};
 use veneer::image::erofs::{EqualFiles, Options, Writer};
 use veneer::image::identity::Seed;
 use veneer::image::tree::{

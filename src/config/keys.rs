@@ -56,7 +56,6 @@ pub const SETTINGS: &[Section] = &[
     Section { name: "store", keys: &["roots", "keep"] },
     Section { name: "session", keys: &["directory", "limit", "limit-per-app"] },
     Section { name: "policy", keys: &["require"] },
-    Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
     Section { name: "overlay", keys: &["refuse", "files", "count", "size", "user", "group"] },
     Section { name: "overlay.user", keys: &[] },
     Section { name: "overlay.group", keys: &[] },
