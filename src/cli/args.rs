@@ -3,9 +3,9 @@
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
 use super::overlay_args::OverlayVerb;
+pub use super::session_args::{Session, SessionCreate, SessionInspect, SessionList, SessionRemove, SessionVerb};
 use crate::image::partition::Machine;
 use crate::origin::Origin;
-pub use super::session_args::{Session, SessionCreate, SessionInspect, SessionList, SessionRemove, SessionVerb};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
