@@ -38,7 +38,9 @@ const OWN: [&str; 18] = [
     "Result",
 ];
 /// Properties that grow by what other settings imply: here only names of mounts may come on top.
-const IMPLIED: [&str; 6] = ["After", "Requires", "Wants", "Before", "Conflicts", "WantsMountsFor"];
+/// On a machine with devices the device of a mount's `What=` is among them, which a container has not.
+const IMPLIED: [&str; 8] =
+    ["After", "Requires", "Wants", "Before", "Conflicts", "WantsMountsFor", "BindsTo", "StopPropagatedFrom"];
 
 /// What the plain units say, by their type and the interface.
 type Plain = BTreeMap<(&'static str, &'static str), Properties>;

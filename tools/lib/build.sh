@@ -115,6 +115,7 @@ in_build_root() {
 make_build_root() {
 	local root=$1
 	[ ! -f "$root/.veneer-build-root" ] || return 0
+	apt_install '' mmdebstrap debian-archive-keyring
 	say "making a Debian 12 root to build in"
 	as_root rm -rf "$root"
 	mkdir -p "$GUEST_CACHE"
