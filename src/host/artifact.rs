@@ -146,7 +146,8 @@ mod tests {
         std::fs::write(&raw, &data).expect("written");
         let leaves = Leaves::read([1; 32], &File::open(&raw).expect("open"), BLOCKS as u64, 1).expect("leaves");
         let built = leaves.build(Uuid([2; 16])).expect("tree");
-        let files = [(Part::Raw, data), (Part::Tree, built.file), (Part::RootHash, built.root.to_string().into_bytes())];
+        let files =
+            [(Part::Raw, data), (Part::Tree, built.file), (Part::RootHash, built.root.to_string().into_bytes())];
         let blobs = store.make(BLOBS).expect("made");
         let piece = |(part, bytes): (Part, Vec<u8>)| {
             let digest = Digest::of(&bytes);
