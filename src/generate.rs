@@ -9,13 +9,15 @@ use crate::plan;
 use crate::problem::{Problem, Severity};
 use crate::unit::{Content, Duplicate, UnitSet};
 
-/// An app whose chain is up, with the files below the generator's directory that it was set up from.
+/// An app whose chain is up, or that has sessions, with the files below the generator's directory that it was set up from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     /// The app.
     pub id: AppId,
     /// Path and content of each.
     pub files: Vec<(String, Content)>,
+    /// Whether it has sessions, which need their template's text to be removed by.
+    pub has_sessions: bool,
 }
 
 /// What came of one app.
@@ -98,6 +100,7 @@ fn still_needed(live: Option<&Live>) -> UnitSet {
     let mut units = UnitSet::default();
     if let Some(live) = live {
         keep(&mut units, live, &plan::unit_files(&live.id));
+        keep_sessions(&mut units, live);
     }
     units
 }
@@ -106,6 +109,20 @@ fn still_needed(live: Option<&Live>) -> UnitSet {
 fn keep_mounts(units: &mut UnitSet, live: Option<&Live>) {
     if let Some(live) = live {
         keep(units, live, &plan::chain_files(&live.id));
+        keep_sessions(units, live);
+    }
+}
+
+/// Sessions that are there are removed by the text of their template, whatever became of the app's file.
+fn keep_sessions(units: &mut UnitSet, live: &Live) {
+    if !live.has_sessions {
+        return;
+    }
+    keep(units, live, &plan::session_files(&live.id));
+    let leftover = plan::leftover_sessions(&live.id);
+    if leftover.iter().all(|(path, _)| !units.has(path)) {
+        // Nothing of it is there, so nothing is there twice.
+        let _ = units.merge(leftover);
     }
 }
 

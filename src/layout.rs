@@ -11,10 +11,14 @@ pub const CONFIG_DIRS: [&str; 4] = ["/usr/lib/veneer", "/usr/local/lib/veneer", 
 pub const APPS: &str = "/run/veneer/apps";
 /// What is up, a file per app: written by `veneer-verity`, read by the generator.
 pub const LIVE: &str = "/run/veneer/live";
-/// What sessions are up.
-pub const SESSIONS: &str = "/run/veneer/sessions";
 /// Persistent upper layers, a directory per app.
 pub const OVERLAYS: &str = "/var/lib/veneer/overlays";
+/// What other units rely on of a session, a directory per app and one per session in it.
+pub const SESSIONS: &str = "/run/veneer/sessions";
+/// What sessions write, unless `veneer.toml` says otherwise; laid out in the same way.
+pub const SESSION_DATA: &str = "/var/lib/veneer/sessions";
+/// That an image was read as a whole and is what its root hash says, a file per app.
+pub const VERIFIED: &str = "/run/veneer/verified";
 /// Records and data of persistent overlays over the host, a directory per overlay; apps' data is not in here.
 pub const HOST_OVERLAYS: &str = "/var/lib/veneer/host-overlays";
 /// Transient overlays over the host, and the mounts of all of them.

@@ -29,6 +29,7 @@ pub mod path;
 pub mod plan;
 pub mod problem;
 pub mod root_hash;
+pub mod session;
 pub mod signature;
 pub mod size;
 pub mod store;

@@ -212,7 +212,8 @@ impl LiveImage {
 }
 
 impl FileMark {
-    fn to_text(&self) -> String {
+    /// One line.
+    pub fn to_text(&self) -> String {
         let FileIdentity { device, inode, size, modified } = self.identity;
         format!("{device} {inode} {size} {modified} {}", self.path)
     }

@@ -68,6 +68,13 @@ pub const HOST_OVERLAY_RECOVERED: MessageId = MessageId("f288af6b758e4dad9357612
 /// What an overlay changes was made into an image.
 pub const HOST_OVERLAY_COMMITTED: MessageId = MessageId("4f994d4401814085854040cc87d8aa37");
 
+/// A session was made.
+pub const SESSION_MADE: MessageId = MessageId("eda8dd7805724d8ba0db8e610e9e1ee1");
+/// A session could not be made.
+pub const SESSION_FAILED: MessageId = MessageId("0b3e59f9e7e94e418da73a10bfd3f207");
+/// A session could not be removed, or what was left of one was.
+pub const SESSION_REMOVED: MessageId = MessageId("b59fb66b91c84a30950ff95fb4d202f6");
+
 /// Something was removed from the store, since nothing refers to it.
 pub const PRUNED: MessageId = MessageId("da6a6e283515458f9b5d14a611b06580");
 /// Nothing was removed from the store, since something that may refer to it could not be read.
@@ -81,7 +88,7 @@ pub const SCRUBBED: MessageId = MessageId("5c847c9129e54d39b71a8527c868ad30");
 pub const DAMAGED: MessageId = MessageId("2b13e892dfba4c42a74c5889047696f7");
 
 /// All of them, for the test that each is in the catalog.
-pub const ALL: [MessageId; 32] = [
+pub const ALL: [MessageId; 35] = [
     ATTACHED,
     REFUSED,
     ATTACH_FAILED,
@@ -102,6 +109,9 @@ pub const ALL: [MessageId; 32] = [
     NOT_CONVERTED,
     INJECTED,
     NOT_INJECTED,
+    SESSION_MADE,
+    SESSION_FAILED,
+    SESSION_REMOVED,
     PRUNED,
     NOT_PRUNED,
     PRUNE_FAILED,

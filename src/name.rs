@@ -33,18 +33,7 @@ const UNIT_SUFFIXES: [&str; 11] = [
 impl AppId {
     /// Checks an id; the error is a sentence that says which rule it breaks.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.is_empty() || text.len() > ID_MAX {
-            return Err(format!("an app's id has 1 to {ID_MAX} characters, this one has {}", text.len()));
-        }
-        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-            return Err("an app's id begins with a letter or a digit".into());
-        }
-        if let Some(odd) = text.chars().find(|c| !matches!(c, 'A'..='Z' | 'a'..='z' | '0'..='9' | '.' | '_' | '-')) {
-            return Err(format!("an app's id has only letters, digits, '.', '_' and '-', not {odd:?}"));
-        }
-        if text.contains("..") {
-            return Err("an app's id has no '..'".into());
-        }
+        check_letters("an app's id", text)?;
         // In the name of a mount each '-' becomes four bytes (systemd.unit(5), "String Escaping").
         if text.len() + 3 * text.matches('-').count() > ESCAPED_MAX {
             return Err("an app's id with so many '-' makes unit names over 255 bytes".into());
@@ -64,6 +53,58 @@ impl AppId {
 }
 
 impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What ids and names of sessions have in common; the error is a sentence.
+fn check_letters(what: &str, text: &str) -> Result<(), String> {
+    if text.is_empty() || text.len() > ID_MAX {
+        return Err(format!("{what} has 1 to {ID_MAX} characters, this one has {}", text.len()));
+    }
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(format!("{what} begins with a letter or a digit"));
+    }
+    if let Some(odd) = text.chars().find(|c| !matches!(c, 'A'..='Z' | 'a'..='z' | '0'..='9' | '.' | '_' | '-')) {
+        return Err(format!("{what} has only letters, digits, '.', '_' and '-', not {odd:?}"));
+    }
+    if text.contains("..") {
+        return Err(format!("{what} has no '..'"));
+    }
+    Ok(())
+}
+
+/// The name of a session of an app: 1 to 64 of `A-Za-z0-9._-`, beginning with a letter or digit, without `..`.
+///
+/// It is the instance of the session's units, where none of its characters is escaped or means anything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionName(Box<str>);
+
+impl SessionName {
+    /// Checks a name; the error is a sentence that says which rule it breaks.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        check_letters("a session's name", text)?;
+        match UNIT_SUFFIXES.iter().find(|suffix| text.ends_with(*suffix)) {
+            Some(suffix) => {
+                Err(format!("a session's name does not end in {suffix:?}: systemctl takes that for a unit's"))
+            }
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// A name that nobody has chosen, from a number that nobody else has drawn.
+    pub fn generated(number: u64) -> Self {
+        Self(format!("s{number:016x}").into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -68,32 +68,35 @@ impl fmt::Display for Problem {
 
 /// The nearest of some words to one that was mistyped, if any is near enough to be meant.
 pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed = typed.to_ascii_lowercase().replace('_', "-");
-    words
-        .into_iter()
-        .map(|word| (distance(&typed, &word.to_ascii_lowercase().replace('_', "-")), word))
-        .filter(|(far, word)| *far <= 1 + word.len().min(typed.len()) / 3)
-        .min()
-        .map(|(_, word)| word)
+    let plain = |word: &str| word.to_ascii_lowercase().replace('_', "-");
+    let typed = plain(typed);
+    let length = typed.chars().count();
+    let near = |word: &'a str| {
+        let most = 1 + word.len().min(typed.len()) / 3;
+        // As far apart as their lengths at least; a file may have a key of a megabyte.
+        let may_be = word.chars().count().abs_diff(length) <= most;
+        let far = if may_be { distance(&typed, &plain(word)) } else { usize::MAX };
+        (far <= most).then_some((far, word))
+    };
+    words.into_iter().filter_map(near).min().map(|(_, word)| word)
 }
 
 /// Damerau's distance (one of insert, delete, replace, swap costs 1), in the restricted form.
 pub(crate) fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let swap = usize::from(a[i - 1] != b[j - 1]);
-                let near = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + swap);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                if swapped { near.min(rows[i - 2][j - 2] + 1) } else { near }
-            };
+    let [mut before, mut last, mut row] = [Vec::new(), Vec::new(), (0..=b.len()).collect::<Vec<usize>>()];
+    for i in 1..=a.len() {
+        (before, last, row) = (last, row, before);
+        row.clear();
+        row.push(i);
+        for j in 1..=b.len() {
+            let other = usize::from(a[i - 1] != b[j - 1]);
+            let near = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + other);
+            let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            row.push(if swapped { near.min(before[j - 2] + 1) } else { near });
         }
     }
-    rows[a.len()][b.len()]
+    row[b.len()]
 }
 
 #[cfg(test)]
@@ -116,6 +119,22 @@ mod tests {
         assert_eq!(nearest("root_hash", words), Some("root-hash"));
         assert_eq!(nearest("enviroment", words), Some("environment"));
         assert_eq!(nearest("zzzzzz", words), None);
+    }
+
+    #[test]
+    fn distances_count_the_least_edits() {
+        for (a, b, far) in [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1)] {
+            assert_eq!(distance(a, b), far, "{a} {b}");
+        }
+        for (a, b, far) in [("ca", "abc", 3), ("kitten", "sitting", 3), ("exce", "exec", 1), ("ab", "ba", 1)] {
+            assert_eq!(distance(a, b), far, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_is_far_longer_is_near_to_nothing_and_costs_nothing() {
+        let long = "exec".repeat(1 << 20);
+        assert_eq!(nearest(&long, ["exec", "environment"].repeat(1000)), None);
     }
 
     #[test]

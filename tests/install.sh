@@ -26,7 +26,7 @@ programs() {
 	local name
 	there 'regular file' 755 /usr/bin/veneer
 	there 'regular file' 755 /usr/lib/systemd/system-generators/veneer-generator
-	for name in convert explain inject verity overlay prune signature; do
+	for name in clone convert explain inject verity overlay prune signature; do
 		there 'regular file' 755 "/usr/libexec/veneer/veneer-$name"
 	done
 }
@@ -38,6 +38,8 @@ data() {
 	done
 	for path in systemd/system/veneer-{prune.service,prune.timer,prune-full.service,prune-full.path,scrub@.service,scrub@.timer} \
 		systemd/system/{app@,veneer-check@,veneer-convert@,veneer-inject@,veneer-verity@,veneer-overlay@}.service \
+		systemd/system/veneer-session-reap.service \
+		systemd/system/{app-session-@,veneer-clone-@}.service.d/10-veneer.conf \
 		systemd/system/{run-veneer-apps-.mount,veneer-verity@.service}.d/10-veneer.conf tmpfiles.d/veneer.conf \
 		veneer/profiles/{default,nonetwork,trusted}.conf; do
 		there 'regular file' 644 "/usr/lib/$path"

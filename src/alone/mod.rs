@@ -165,7 +165,7 @@ impl fmt::Display for Step {
             }
             Self::Overlay { target, options, access } => {
                 let access = if *access == Access::ReadOnly { "ro," } else { "" };
-                write!(f, "mount an overlay over {}: {access}{}", target.display(), options.display())
+                write!(f, "mount an overlay over {}: {access}{}", target.display(), options.to_string_lossy())
             }
             Self::Forget(at) => write!(f, "detach the tmpfs from {}", at.display()),
             Self::Bind { source, target } => {

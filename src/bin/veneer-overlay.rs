@@ -7,16 +7,18 @@ use veneer::host::journal::{Caller, Entry, Journal, Weight};
 use veneer::host::overlay::service;
 use veneer::host::overlay_data::{self, Clearing};
 use veneer::host::overlay_dirs;
+use veneer::layout::AppPaths;
 use veneer::message;
-use veneer::name::{AppId, UserName};
+use veneer::name::{AppId, SessionName, UserName};
 use veneer::overlay::{OverlayName, Spec};
 use veneer::path::AbsPath;
+use veneer::session::SessionPaths;
 use veneer::sysexits::Exit;
 use veneer::verity::Run;
 use veneer::verity::spec::Words;
 
 const USAGE: &str = "usage: veneer-overlay prepare ID --upper DIR [--dry-run]
-       veneer-overlay own ID --user NAME PATH…
+       veneer-overlay own ID --user NAME [--session NAME] PATH…
        veneer-overlay reset ID [--dry-run]
        veneer-overlay remove ID [--dry-run]
        veneer-overlay host-up NAME
@@ -30,6 +32,7 @@ struct Typed {
     paths: Vec<AbsPath>,
     upper: Option<AbsPath>,
     user: Option<UserName>,
+    session: Option<SessionName>,
     run: Run,
 }
 
@@ -51,7 +54,7 @@ fn run(arguments: &[String]) -> Result<Exit, String> {
     let id = &typed.id;
     let result = match (verb.as_str(), &typed.upper, &typed.user, typed.paths.as_slice()) {
         ("prepare", Some(upper), None, []) => prepare(upper, typed.run),
-        ("own", None, Some(user), paths @ [_, ..]) => overlay_dirs::own(id, user, paths),
+        ("own", None, Some(user), paths @ [_, ..]) => overlay_dirs::own(&root(id, typed.session.as_ref()), user, paths),
         ("reset", None, None, []) => clear(id, Clearing::Reset, typed.run),
         ("remove", None, None, []) => clear(id, Clearing::Remove, typed.run),
         _ => return Err(USAGE.to_owned()),
@@ -79,16 +82,22 @@ fn read(rest: &[String]) -> Result<Typed, String> {
     let mut words = Words::new(rest);
     let (id, paths) = words.positional.split_first().ok_or(USAGE)?;
     let paths = paths.iter().map(|path| AbsPath::parse(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut typed = Typed { id: AppId::parse(id)?, paths, upper: None, user: None, run: Run::Really };
+    let mut typed = Typed { id: AppId::parse(id)?, paths, upper: None, user: None, session: None, run: Run::Really };
     while let Some((option, value)) = words.next_option() {
         match option.as_str() {
             "--upper" => typed.upper = Some(AbsPath::parse(&value?)?),
             "--user" => typed.user = Some(UserName::parse(&value?)?),
+            "--session" => typed.session = Some(SessionName::parse(&value?)?),
             "--dry-run" => typed.run = Run::Dry,
             _ => return Err(USAGE.to_owned()),
         }
     }
     Ok(typed)
+}
+
+/// The root of the app, or of one of its sessions.
+fn root(id: &AppId, session: Option<&SessionName>) -> String {
+    session.map_or_else(|| AppPaths::new(id).root(), |session| SessionPaths::new(id, session).root())
 }
 
 fn prepare(upper: &AbsPath, run: Run) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 //! Manners are systemctl(1)'s: verbs, long options, `--json=short|pretty`.
 
 use super::overlay_args::OverlayVerb;
+pub use super::session_args::{Session, SessionCreate, SessionInspect, SessionList, SessionRemove, SessionVerb};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ pub enum Verb {
     Why(Why),
     /// Make images, look at them, check and sign them
     Image(Image),
+    /// Start, list, show and stop writable copies of an app's image or root
+    Session(Session),
     /// Lay directories, files and images over the running host, and take them off again
     Overlay(Overlay),
     /// Say what this machine lacks for running apps

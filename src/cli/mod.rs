@@ -30,6 +30,9 @@ mod overlay_host;
 mod overlay_list;
 mod overlay_run;
 mod reload;
+mod session;
+pub mod session_args;
+mod session_text;
 pub mod show;
 mod stale;
 mod status;
@@ -84,6 +87,7 @@ fn run(context: &Context, verb: &Verb) -> Result<ExitCode> {
         Verb::Disable(args) => enable::run(context, args, enable::Wish::Leave),
         Verb::Why(args) => done(why::run(context, args)?),
         Verb::Image(args) => image::run(context, &args.verb),
+        Verb::Session(args) => session::run(context, &args.verb),
         Verb::Overlay(args) => overlay::run(context, &args.verb),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Completions(args) => done(completions::run(args)),

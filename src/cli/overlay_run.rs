@@ -37,7 +37,7 @@ fn go(args: &OverlayRun) -> Result<ExitCode> {
         false => args.command.clone(),
     };
     if args.dry.dry_run {
-        let words: Vec<String> = command.iter().map(|word| word.display().to_string()).collect();
+        let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let steps: String = steps.iter().map(|step| format!("{step}\n")).collect();
         return print(&format!("{steps}become {}\n", words.join(" "))).map(|()| ExitCode::SUCCESS);
     }

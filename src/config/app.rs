@@ -9,7 +9,7 @@ use super::report::Report;
 use super::settings::Host;
 use super::template::merged;
 use super::text::AppText;
-use super::{image, overlay, service};
+use super::{image, overlay, service, session};
 use crate::app::{App, Autostart, Skeleton};
 use crate::path::AbsPath;
 use crate::problem::Problem;
@@ -53,7 +53,8 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
     let skeleton = section.get("skeleton").and_then(|field| field.boolean(report));
     let image = image::read(section, &text.file, host, report);
     let over = top.section(APP, "overlay", report);
-    let overlay = overlay::read(over, report);
+    let sessions = top.section(APP, "session", report);
+    let overlay = overlay::read(over, sessions, report);
     overlay::inject(top.section(APP, "inject", report), report);
     let service = service::read(top.section(APP, "service", report), text, host, report);
     // A file that stands alone is read as the one it is to become.
@@ -61,6 +62,7 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
         AbsPath::parse(&text.file.path).or_else(|_| AbsPath::parse(&format!("/etc/veneer/apps.d/{}.toml", text.id)));
     let (image, service, source) = (image?, service?, source.ok()?);
     overlay::fits(&overlay, &image, &service, over, report);
+    let sessions = session::read(sessions, &image, host, report);
     Some(App {
         id: text.id.clone(),
         source,
@@ -70,5 +72,6 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
         skeleton: if skeleton == Some(false) { Skeleton::Without } else { Skeleton::Under },
         overlay,
         service,
+        sessions,
     })
 }

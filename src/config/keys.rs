@@ -15,7 +15,7 @@ pub struct Section {
 
 /// The sections of an app's file.
 pub const APP: &[Section] = &[
-    Section { name: "", keys: &["app", "image", "overlay", "inject", "service", "reset"] },
+    Section { name: "", keys: &["app", "image", "overlay", "inject", "service", "session", "reset"] },
     Section { name: "app", keys: &["description", "autostart", "extends"] },
     Section {
         name: "image",
@@ -42,6 +42,7 @@ pub const APP: &[Section] = &[
             "directives",
         ],
     },
+    Section { name: "session", keys: &["kind", "reflink", "resize", "limit"] },
     Section { name: "service.bind", keys: &["source", "target", "read-only", "optional"] },
     Section { name: "service.environment", keys: &[] },
     Section { name: "service.credentials", keys: &[] },
@@ -50,8 +51,9 @@ pub const APP: &[Section] = &[
 
 /// The sections of `veneer.toml`.
 pub const SETTINGS: &[Section] = &[
-    Section { name: "", keys: &["store", "policy", "prune", "reset"] },
+    Section { name: "", keys: &["store", "policy", "prune", "session", "reset"] },
     Section { name: "store", keys: &["roots"] },
+    Section { name: "session", keys: &["directory", "limit", "limit-per-app"] },
     Section { name: "policy", keys: &["require"] },
     Section { name: "prune", keys: &["older-than", "max-size", "min-free"] },
 ];

@@ -22,6 +22,7 @@ mod prune;
 mod read;
 mod report;
 mod service;
+mod session;
 mod settings;
 mod template;
 mod text;

@@ -16,7 +16,7 @@ const MODES: [&str; 3] = ["none", "volatile", "persistent"];
 /// What the layers may take of the page that mount(2) gives to options.
 const LAYERS_MAX: usize = 3500;
 
-pub(super) fn read(section: Fields<'_, '_>, report: &mut Report) -> Overlay {
+pub(super) fn read(section: Fields<'_, '_>, sessions: Fields<'_, '_>, report: &mut Report) -> Overlay {
     let mode = section.get("mode").map(|field| field.choice(report, &MODES));
     // A mode that cannot be read must not make its neighbours look wrong as well.
     let mode_is = |rank: usize| mode.is_some_and(|mode| mode.is_none_or(|at| at == rank));
@@ -25,7 +25,7 @@ pub(super) fn read(section: Fields<'_, '_>, report: &mut Report) -> Overlay {
         field.error(report, "goes only with mode = \"volatile\": other modes have no size of their own");
     }
     let writable = section.get("writable").map(|field| self::writable(field, report)).unwrap_or_default();
-    if let (Some(field), false) = (section.get("writable"), mode_is(1) || mode_is(2)) {
+    if let (Some(field), false) = (section.get("writable"), mode_is(1) || mode_is(2) || sessions.at.is_some()) {
         field.error(report, "needs somewhere to write: add mode = \"volatile\" or mode = \"persistent\"");
     }
     let mode = match mode.flatten() {
@@ -36,7 +36,7 @@ pub(super) fn read(section: Fields<'_, '_>, report: &mut Report) -> Overlay {
     Overlay { mode, layers: section.get("layers").map(|field| layers(field, report)).unwrap_or_default(), writable }
 }
 
-fn size(field: Field<'_, '_>, report: &mut Report) -> Option<Size> {
+pub(super) fn size(field: Field<'_, '_>, report: &mut Report) -> Option<Size> {
     match field.kind {
         super::node::Kind::Integer(number) => Size::parse(number).map_err(|reason| field.error(report, reason)).ok(),
         _ => field.parse(report, Size::parse),

@@ -8,10 +8,11 @@ use super::node::{At, Table, parse};
 use super::prune;
 use super::read::Fields;
 use super::report::Report;
+use super::session;
 use super::template::Templates;
 use super::text::ConfigText;
-use crate::app::{Settings, Trust};
-use crate::layout::{STORE_ROOTS, path};
+use crate::app::{Limits, Settings, Trust};
+use crate::layout::{SESSION_DATA, STORE_ROOTS, path};
 use crate::path::AbsPath;
 use crate::problem::Problem;
 
@@ -56,6 +57,7 @@ impl<'a> Host<'a> {
     fn read(&mut self, table: &Table<'_>, report: &mut Report) {
         let top = Fields::top(SETTINGS, table, report);
         let (store, policy) = (top.section(SETTINGS, "store", report), top.section(SETTINGS, "policy", report));
+        session::settings(top.section(SETTINGS, "session", report), &mut self.settings, report);
         if let Some(field) = store.get("roots") {
             let roots = field.list(report, AbsPath::parse);
             self.settings.roots = roots.into_iter().map(|(_, root)| root).collect();
@@ -88,5 +90,11 @@ fn shown(at: At<'_>) -> String {
 }
 
 fn defaults() -> Settings {
-    Settings { roots: STORE_ROOTS.iter().map(|root| path(root)).collect(), least_trust: 0, prune: Default::default() }
+    Settings {
+        roots: STORE_ROOTS.iter().map(|root| path(root)).collect(),
+        least_trust: 0,
+        prune: Default::default(),
+        sessions: path(SESSION_DATA),
+        session_limits: Limits { per_app: 1024, in_all: 4096 },
+    }
 }

@@ -80,7 +80,7 @@ pub fn run(steps: &[Step], command: &[OsString]) -> Result<std::convert::Infalli
     }
     let (program, arguments) = command.split_first().context("there is no command")?;
     let error = Command::new(program).args(arguments).exec();
-    Err(error).with_context(|| format!("running {}", program.display()))
+    Err(error).with_context(|| format!("running {}", program.to_string_lossy()))
 }
 
 /// The command if none is given: the user's shell.

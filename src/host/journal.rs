@@ -3,7 +3,7 @@
 //! Rules: systemd.journal-fields(7); `journalctl -u UNIT` also shows root's messages with `OBJECT_SYSTEMD_UNIT=UNIT`.
 
 use crate::message::MessageId;
-use crate::name::AppId;
+use crate::name::{AppId, SessionName};
 use std::io::Write as _;
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -11,11 +11,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 /// An event with our fields; tracing wants their names at compile time.
 macro_rules! emit {
     ($level:expr, $entry:expr, $text:expr) => {{
-        let unit = match ($entry.app, $entry.overlay) {
-            (Some(app), _) => Some(format!("app@{app}.service")),
-            (None, Some(name)) => Some(format!("veneer-overlay-host@{name}.service")),
-            (None, None) => None,
-        };
+        let unit = $entry.unit();
         tracing::event!(
             $level,
             MESSAGE_ID = $entry.id.as_str(),
@@ -24,6 +20,7 @@ macro_rules! emit {
             VENEER_IMAGE = $entry.image,
             VENEER_ROOT_HASH = $entry.root_hash,
             VENEER_BLOCK = $entry.block,
+            VENEER_SESSION = $entry.session.map(|session| session.as_str()),
             VENEER_OVERLAY = $entry.overlay,
             "{}",
             $text
@@ -57,6 +54,8 @@ pub struct Entry<'a> {
     pub root_hash: Option<&'a str>,
     /// The damaged block.
     pub block: Option<&'a str>,
+    /// The session it is about.
+    pub session: Option<&'a SessionName>,
     /// The overlay over the host that it is about.
     pub overlay: Option<&'a str>,
 }
@@ -64,17 +63,32 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// An entry about an app.
     pub fn about(weight: Weight, id: MessageId, app: &'a AppId) -> Self {
-        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None, overlay: None }
+        Self { weight, id, app: Some(app), image: None, root_hash: None, block: None, overlay: None, session: None }
     }
 
     /// An entry about an image that is no app's yet.
     pub fn about_image(weight: Weight, id: MessageId, image: Option<&'a str>) -> Self {
-        Self { weight, id, app: None, image, root_hash: None, block: None, overlay: None }
+        Self { weight, id, app: None, image, root_hash: None, block: None, overlay: None, session: None }
+    }
+
+    /// An entry about a session of an app.
+    pub fn about_session(weight: Weight, id: MessageId, app: &'a AppId, session: &'a SessionName) -> Self {
+        Self { session: Some(session), ..Self::about(weight, id, app) }
     }
 
     /// An entry about an overlay over the host.
     pub fn about_overlay(weight: Weight, id: MessageId, overlay: &'a str) -> Self {
-        Self { weight, id, app: None, image: None, root_hash: None, block: None, overlay: Some(overlay) }
+        Self { overlay: Some(overlay), ..Self::about_image(weight, id, None) }
+    }
+
+    /// The unit whose journal shows it as well.
+    fn unit(&self) -> Option<String> {
+        match (self.app, self.session, self.overlay) {
+            (Some(app), None, _) => Some(format!("app@{app}.service")),
+            (Some(app), Some(session), _) => Some(format!("veneer-clone-{app}@{session}.service")),
+            (None, _, Some(name)) => Some(format!("veneer-overlay-host@{name}.service")),
+            (None, _, None) => None,
+        }
     }
 
     /// With the image's path.

@@ -1,10 +1,11 @@
-//! Reads the marks of what is up, for the generator and for `veneer`.
+//! Reads the marks of what is up, and which apps have sessions, for the generator and for `veneer`.
 //! It writes none: `veneer-verity` does, and takes them away.
 //! A mark that cannot be read is skipped: it is our own file, written whole, and an app must not lose its boot over it.
 
 use crate::generate::Live;
-use crate::layout::LIVE;
+use crate::layout::{LIVE, SESSIONS};
 use crate::live::LiveMark;
+use crate::name::AppId;
 use std::fs;
 use std::path::Path;
 
@@ -21,5 +22,17 @@ pub fn read_all(root: &Path) -> Vec<LiveMark> {
 
 /// What the generator needs of them.
 pub fn read_units(root: &Path) -> Vec<Live> {
-    read_all(root).into_iter().map(|mark| Live { id: mark.id, files: mark.files }).collect()
+    let marks = read_all(root).into_iter();
+    let mut live: Vec<Live> = marks.map(|mark| Live { id: mark.id, files: mark.files, has_sessions: false }).collect();
+    let dir = root.join(SESSIONS.trim_start_matches('/'));
+    // No directory: there are no sessions.
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| AppId::parse(name).ok()) else { continue };
+        match live.iter_mut().find(|live| live.id == id) {
+            Some(live) => live.has_sessions = true,
+            None => live.push(Live { id, files: Vec::new(), has_sessions: true }),
+        }
+    }
+    live.sort_by(|a, b| a.id.cmp(&b.id));
+    live
 }

@@ -51,6 +51,7 @@ pub mod prune;
 pub mod publish;
 pub mod push;
 pub mod scrub;
+pub mod session;
 pub mod signature;
 pub mod source;
 pub mod store;

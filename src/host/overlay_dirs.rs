@@ -3,8 +3,7 @@
 //! Inside an app's root no link leads out and none is followed last (openat2(2), `RESOLVE_IN_ROOT`): the app wrote them.
 
 use super::files::make_directory;
-use crate::layout::AppPaths;
-use crate::name::{AppId, UserName};
+use crate::name::UserName;
 use crate::path::AbsPath;
 use anyhow::{Context, Result, bail};
 use rustix::fd::{AsFd, OwnedFd};
@@ -37,12 +36,12 @@ pub fn prepare(directory: &AbsPath) -> Result<()> {
     make_directory(&format!("{directory}/work"), WORK_MODE).map(drop)
 }
 
-/// Gives directories below the app's root to its user, making those that are missing.
-pub fn own(id: &AppId, user: &UserName, paths: &[AbsPath]) -> Result<()> {
+/// Gives directories below the root of an app, or of a session, to its user, making those that are missing.
+pub fn own(place: &str, user: &UserName, paths: &[AbsPath]) -> Result<()> {
     let (uid, gid) = numbers(user)?;
-    let place = AppPaths::new(id).root();
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let root = rustix::fs::open(&place, flags, Mode::empty()).with_context(|| format!("opening {place}"))?;
+    // A session's root may be a link: it is ours, and only what is below is the app's.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(place, flags, Mode::empty()).with_context(|| format!("opening {place}"))?;
     paths.iter().try_for_each(|path| give(&root, path, uid, gid).with_context(|| format!("giving {path} to {user}")))
 }
 

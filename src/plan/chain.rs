@@ -36,6 +36,7 @@ pub fn unit_files(id: &AppId) -> Vec<String> {
         names.socket.to_string(),
         names.timer.to_string(),
     ]);
+    files.extend(super::session::files(id));
     files.sort();
     files
 }

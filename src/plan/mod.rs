@@ -6,10 +6,12 @@
 mod chain;
 mod mounts;
 mod service;
+mod session;
 mod trigger;
 mod verity;
 
 pub use chain::{chain_digest, chain_files, digest_in, unit_files};
+pub use session::{files as session_files, leftover as leftover_sessions};
 
 use crate::app::{App, Autostart, Image, ImageFile, OverlayMode, Skeleton};
 use crate::layout::AppPaths;
@@ -24,6 +26,7 @@ pub fn units(app: &App) -> Result<UnitSet, Duplicate> {
     verity::plan(app, &names, &mut set)?;
     service::plan(app, &names, &mut set)?;
     trigger::plan(app, &names, &mut set)?;
+    session::plan(app, &names, &mut set)?;
     Ok(set)
 }
 

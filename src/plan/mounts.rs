@@ -69,17 +69,27 @@ fn root(app: &App, names: &Names) -> Unit {
     unit
 }
 
+/// What a session's copy waits for: the image, or what stands in for it.
+pub(super) fn bind_image(app: &App, names: &Names, unit: &mut Unit) {
+    let bound = bound_image(app, names, unit);
+    unit.set("BindsTo", Value::Units(&[bound]));
+    unit.set("After", Value::Units(&[bound]));
+}
+
+/// What takes everything over the image along when it goes.
+fn bound_image<'a>(app: &App, names: &'a Names, unit: &mut Unit) -> &'a UnitName {
+    if fallback(app).is_none() {
+        return &names.image;
+    }
+    // The image's mount has a condition, and BindsTo= would refuse the app when it is false.
+    unit.set("Requires", Value::Units(&[&names.image]));
+    unit.set("After", Value::Units(&[&names.image]));
+    &names.verity
+}
+
 /// What the root waits for: the image, or what stands in for it, and the writable side.
 fn bind_root(app: &App, names: &Names, unit: &mut Unit) {
-    let mut bound = Vec::new();
-    if fallback(app).is_some() {
-        // The image's mount has a condition, and BindsTo= would refuse the app when it is false.
-        unit.set("Requires", Value::Units(&[&names.image]));
-        unit.set("After", Value::Units(&[&names.image]));
-        bound.push(&names.verity);
-    } else {
-        bound.push(&names.image);
-    }
+    let mut bound = vec![bound_image(app, names, unit)];
     if app.overlay.mode != OverlayMode::None {
         bound.push(&names.overlay);
     }

@@ -3,11 +3,11 @@
 //! Settings are those of systemd.service(5) and systemd.exec(5).
 
 use super::verity::helper;
-use super::{Names, root};
+use super::{Names, root, session};
 use crate::app::{Access, App, Listen, Missing, OverlayMode, Profile, Service, ServiceType, State, User};
 use crate::layout::PROFILES;
 use crate::name::{AppId, UserName};
-use crate::unit::{Duplicate, Unit, UnitName, UnitSet, Value};
+use crate::unit::{Duplicate, EnvVar, Unit, UnitName, UnitSet, Value};
 
 /// The profile's link sorts before our drop-in, so that the app's own directives win over it.
 pub(super) const PROFILE_DROP_IN: &str = "40-veneer-profile.conf";
@@ -42,8 +42,8 @@ fn drop_in(app: &App, names: &Names) -> Unit {
     unit.set("After", Value::Units(&[mount, &names.check]));
     order(&app.service, &mut unit);
     unit.section("Service");
-    run(app, names, &mut unit);
-    user(app, &mut unit);
+    run(app, names, Of::App, &mut unit);
+    user(app, Of::App, &mut unit);
     see(app, &mut unit);
     for directive in &app.service.directives {
         unit.directive(directive);
@@ -51,8 +51,30 @@ fn drop_in(app: &App, names: &Names) -> Unit {
     unit
 }
 
+/// The drop-in of the template of an app's sessions: the app's own service, in another root.
+pub(super) fn of_session(app: &App, names: &Names) -> Unit {
+    let mut unit = Unit::from_source(&app.source);
+    unit.section("Service");
+    run(app, names, Of::Session, &mut unit);
+    user(app, Of::Session, &mut unit);
+    see(app, &mut unit);
+    for directive in &app.service.directives {
+        unit.directive(directive);
+    }
+    unit
+}
+
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// The app itself.
+    App,
+    /// A session of it, in a template.
+    Session,
+}
+
 /// Other apps, and the host's paths that the app is to see.
-fn order(service: &Service, unit: &mut Unit) {
+pub(super) fn order(service: &Service, unit: &mut Unit) {
     let names = |ids: &[AppId]| ids.iter().map(|id| UnitName::service_of("app", id)).collect::<Vec<_>>();
     let (requires, after) = (names(&service.requires), names(&service.after));
     let requires: Vec<&UnitName> = requires.iter().collect();
@@ -71,24 +93,62 @@ fn order(service: &Service, unit: &mut Unit) {
 }
 
 /// What is executed, where.
-fn run(app: &App, names: &Names, unit: &mut Unit) {
+fn run(app: &App, names: &Names, of: Of, unit: &mut Unit) {
     unit.set("Type", Value::Word(app.service.kind.name()));
     if app.service.kind == ServiceType::Notify {
         unit.set("NotifyAccess", Value::Word("main"));
     }
-    if !app.overlay.writable.is_empty() {
-        let user = user_name(app);
-        let name = format!("--user={user}");
-        let mut words = vec!["veneer-overlay", "own", app.id.as_str(), &name];
-        words.extend(app.overlay.writable.iter().map(|path| path.as_str()));
-        unit.set("ExecStartPre", Value::Exec { prefix: "+", argv: &helper(&words) });
-    }
+    own(app, of, unit);
     unit.set("ExecStart", Value::Reset);
     unit.set("ExecStart", Value::Exec { prefix: "", argv: &app.service.exec });
-    unit.set("RootDirectory", Value::Path(&root(app, names).0));
-    for var in &app.service.environment {
+    match of {
+        Of::App => unit.set("RootDirectory", Value::Path(&root(app, names).0)),
+        Of::Session => {
+            let (before, after) = session::root(&app.id);
+            unit.set("RootDirectory", Value::OfInstance { before: &before, after });
+            unit.set("Environment", Value::OfInstance { before: "VENEER_SESSION=", after: "" })
+        }
+    };
+    for var in app.service.environment.iter().chain(&state_variable(app, of)) {
         unit.set("Environment", Value::Env(var));
     }
+}
+
+/// Has directories of the root given to the user.
+fn own(app: &App, of: Of, unit: &mut Unit) {
+    let paths = owned(app, of);
+    if paths.is_empty() {
+        return;
+    }
+    let name = format!("--user={}", user_name(app));
+    let mut words = vec!["veneer-overlay", "own", app.id.as_str(), &name];
+    match of {
+        Of::App => {
+            words.extend(paths.iter().map(String::as_str));
+            unit.set("ExecStartPre", Value::Exec { prefix: "+", argv: &helper(&words) });
+        }
+        Of::Session => {
+            words.push("--session");
+            let (before, after) = (helper(&words), super::verity::arguments(&paths));
+            unit.set("ExecStartPre", Value::ExecOfInstance { prefix: "+", before: &before, after: &after });
+        }
+    }
+}
+
+/// The directories of the root that the user is given. A session keeps its state to itself, in its own root.
+fn owned(app: &App, of: Of) -> Vec<String> {
+    let writable = match of {
+        Of::App if app.overlay.mode == OverlayMode::None => &[][..],
+        _ => app.overlay.writable.as_slice(),
+    };
+    let state = (of == Of::Session && app.service.state == State::Kept).then(|| state_point(&app.id));
+    writable.iter().map(ToString::to_string).chain(state).collect()
+}
+
+/// What systemd says of a `StateDirectory=`.
+fn state_variable(app: &App, of: Of) -> Option<EnvVar> {
+    let kept = of == Of::Session && app.service.state == State::Kept;
+    kept.then(|| EnvVar::parse("STATE_DIRECTORY", &state_point(&app.id)).ok()).flatten()
 }
 
 fn user_name(app: &App) -> UserName {
@@ -99,24 +159,24 @@ fn user_name(app: &App) -> UserName {
 }
 
 /// Who runs it, and where it may write.
-fn user(app: &App, unit: &mut Unit) {
+fn user(app: &App, of: Of, unit: &mut Unit) {
     let name = user_name(app);
     if matches!(app.service.user, User::Named(_)) {
         unit.set("DynamicUser", Value::Word("no"));
-        if app.overlay.mode != OverlayMode::None {
+        if of == Of::Session || app.overlay.mode != OverlayMode::None {
             // The root is the app's own copy: all of it may be written.
             unit.set("ProtectSystem", Value::Word("no"));
         }
     }
     unit.set("User", Value::Path(name.as_str()));
-    let writable: Vec<String> = app.overlay.writable.iter().map(|path| format!("-+{path}")).collect();
+    let writable: Vec<String> = owned(app, of).iter().map(|path| format!("-+{path}")).collect();
     let writable: Vec<&str> = writable.iter().map(String::as_str).collect();
     if !writable.is_empty() {
         // "+": below the app's root; "-": systemd sets this up for ExecStartPre= as well, whose root has no such
         // directory, and in the app's own it is only made by then (systemd.exec(5)).
         unit.set("ReadWritePaths", Value::Paths(&writable));
     }
-    if app.service.state == State::Kept {
+    if of == Of::App && app.service.state == State::Kept {
         unit.set("StateDirectory", Value::Path(&state_directory(&app.id)));
     }
 }

@@ -45,19 +45,24 @@ fn overlay(app: &App, names: &Names) -> Option<Unit> {
 fn attach(app: &App) -> Unit {
     let mut unit = Unit::from_source(&app.source);
     let mut args: Vec<String> = vec!["veneer-verity".into(), "attach".into(), app.id.to_string()];
-    let needs = match &app.image {
-        Image::Directory(dir) => {
-            args.push(format!("--directory={dir}"));
-            vec![dir.as_str()]
-        }
-        Image::File(image) => attach_file(image, &mut args),
-    };
+    let needs = image_arguments(&app.image, &mut args);
     unit.set("RequiresMountsFor", Value::Paths(&needs));
     args.extend(points(app).into_iter().map(|point| format!("--point={point}")));
     args.push(zeros());
     unit.section("Service");
     unit.set("ExecStart", Value::Exec { prefix: "", argv: &helper(&args) });
     unit
+}
+
+/// The image as options, and the paths that have to be mounted for it.
+pub(super) fn image_arguments<'a>(image: &'a Image, args: &mut Vec<String>) -> Vec<&'a str> {
+    match image {
+        Image::Directory(dir) => {
+            args.push(format!("--directory={dir}"));
+            vec![dir.as_str()]
+        }
+        Image::File(image) => attach_file(image, args),
+    }
 }
 
 fn attach_file<'a>(image: &'a ImageFile, args: &mut Vec<String>) -> Vec<&'a str> {
@@ -92,4 +97,9 @@ pub(super) fn helper(words: &[impl AsRef<str>]) -> Vec<Arg> {
     let program = words.iter().take(1).map(|word| format!("{LIBEXEC}/{}", word.as_ref()));
     let rest = words.iter().skip(1).map(|word| word.as_ref().to_owned());
     program.chain(rest).filter_map(|word| Arg::parse(&word).ok()).collect()
+}
+
+/// More words of such a command line.
+pub(super) fn arguments(words: &[String]) -> Vec<Arg> {
+    words.iter().filter_map(|word| Arg::parse(word).ok()).collect()
 }

@@ -124,7 +124,7 @@ mod tests {
         let name = ImageName::parse("a.b").expect("good name");
         for left in name.leftovers().iter().chain([&name.lock(), &name.passing(Part::Signature)]) {
             let found = listing(&[left]);
-            assert_eq!(found.passing["a.b"], [left.clone()], "{left}");
+            assert_eq!(found.passing["a.b"], std::slice::from_ref(left), "{left}");
         }
         for other in [".hidden", "..new", ".a.new", ".raw.new", ".lock", ".a.raw.swp", ".a.txt.new"] {
             assert_eq!(listing(&[other]).foreign, [other], "{other}");

@@ -22,6 +22,16 @@ impl UnitName {
         Self(format!("{template}@{id}.service").into())
     }
 
+    /// `PREFIX-ID@.service`, the template of an app's sessions.
+    pub fn template_of(prefix: &'static str, id: &AppId) -> Self {
+        Self(format!("{prefix}-{id}@.service").into())
+    }
+
+    /// `PREFIX-ID@%i.service`: in a template, the unit of another template with the same instance.
+    pub fn instance_of(prefix: &'static str, id: &AppId) -> Self {
+        Self(format!("{prefix}-{id}@%i.service").into())
+    }
+
     /// `app-ID.KIND`, for what stands beside the service: its socket and its timer.
     pub fn beside(id: &AppId, kind: &'static str) -> Self {
         Self(format!("app-{id}.{kind}").into())

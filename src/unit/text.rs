@@ -29,6 +29,22 @@ pub enum Value<'a> {
         /// Program first.
         argv: &'a [Arg],
     },
+    /// The same in a template, with the instance (`%i`) between arguments.
+    ExecOfInstance {
+        /// `""` or systemd's prefixes (`+`), ours, never the user's.
+        prefix: &'static str,
+        /// Program first.
+        before: &'a [Arg],
+        /// Behind the instance.
+        after: &'a [Arg],
+    },
+    /// One line of a template that is never quoted, with the instance (`%i`) in it; all other `%` doubled.
+    OfInstance {
+        /// Before the instance.
+        before: &'a str,
+        /// Behind it.
+        after: &'a str,
+    },
     /// One variable: quoted, with C escapes, `%` doubled.
     Env(&'a EnvVar),
     /// `SOURCE:TARGET` of a bind: both quoted, `:` escaped; `-` before a source that may be missing.
@@ -76,6 +92,13 @@ impl Unit {
         let mut unit = Self { text: String::with_capacity(640) };
         unit.text.push_str("# Written by veneer-generator; change the file below, or add a drop-in.\n[Unit]\n");
         unit.set("SourcePath", Value::Path(source.as_str()));
+        unit
+    }
+
+    /// An empty unit of what no file describes any more.
+    pub fn untold() -> Self {
+        let mut unit = Self { text: String::with_capacity(320) };
+        unit.text.push_str("# Written by veneer-generator for what is still there.\n[Unit]\n");
         unit
     }
 
@@ -139,6 +162,20 @@ fn push_value(out: &mut String, value: Value<'_>) {
         Value::Exec { prefix, argv } => {
             out.push_str(prefix);
             push_joined(out, argv, |out, arg| push_arg(out, arg.as_str()));
+        }
+        Value::ExecOfInstance { prefix, before, after } => {
+            out.push_str(prefix);
+            push_joined(out, before, |out, arg| push_arg(out, arg.as_str()));
+            out.push_str(" %i");
+            after.iter().for_each(|arg| {
+                out.push(' ');
+                push_arg(out, arg.as_str());
+            });
+        }
+        Value::OfInstance { before, after } => {
+            push_raw(out, before);
+            out.push_str("%i");
+            push_raw(out, after);
         }
         Value::Env(var) => push_env(out, var),
         Value::Bind { prefix, source, target } => {

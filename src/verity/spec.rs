@@ -50,8 +50,9 @@ pub enum Run {
     Dry,
 }
 
+/// An image as options name it, while they are read.
 #[derive(Default)]
-struct Typed {
+pub(crate) struct Typed {
     image: Option<AbsPath>,
     name: Option<Box<str>>,
     directory: Option<AbsPath>,
@@ -85,7 +86,8 @@ impl Spec {
 }
 
 impl Typed {
-    fn take(&mut self, option: &str, value: String) -> Result<(), String> {
+    /// Takes one option.
+    pub(crate) fn take(&mut self, option: &str, value: String) -> Result<(), String> {
         match option {
             "--image" => self.image = Some(AbsPath::parse(&value)?),
             "--name" => self.name = Some(file_name(&value)?),
@@ -96,18 +98,19 @@ impl Typed {
             "--root-hash" => self.root_hash = Some(RootHash::parse(&value)?),
             "--type" => self.kind = FileSystem::parse(&value).ok_or_else(|| unknown(&value, &FileSystem::NAMES))?,
             "--verify" => self.verify = verify(&value)?,
-            _ => return Err(format!("attach has no option {option:?}")),
+            _ => return Err(format!("there is no option {option:?}")),
         }
         Ok(())
     }
 
-    fn image(self) -> Result<Image, String> {
+    /// The image that was named.
+    pub(crate) fn image(self) -> Result<Image, String> {
         let place = match (self.image, self.name, self.directory) {
             (Some(path), None, None) => ImagePlace::At(path),
             (None, Some(name), None) if !self.stores.is_empty() => ImagePlace::Named { name, roots: self.stores },
             (None, Some(_), None) => return Err("--name needs a --store to look in".into()),
             (None, None, Some(directory)) => return Ok(Image::Directory(directory)),
-            _ => return Err("attach needs one of --image, --name and --directory".into()),
+            _ => return Err("one of --image, --name and --directory is needed".into()),
         };
         let trust = match (self.require.as_deref(), self.root_hash) {
             (Some("none"), None) => Trust::Nothing,
@@ -129,7 +132,8 @@ fn verify(value: &str) -> Result<Verify, String> {
         .ok_or_else(|| unknown(value, &Verify::NAMES))
 }
 
-fn unknown(value: &str, names: &[&str]) -> String {
+/// The refusal of a word that is none of these.
+pub(crate) fn unknown(value: &str, names: &[&str]) -> String {
     format!("{value:?} is none of {}", names.join(", "))
 }
 
@@ -213,11 +217,11 @@ mod tests {
     fn lines_that_mean_nothing_are_refused() {
         for (line, reason) in [
             ("", "an app's id"),
-            ("a", "needs one of"),
+            ("a", "one of"),
             ("a b --image /x", "too many"),
             ("a --image x", "absolute"),
             ("a --image", "needs a value"),
-            ("a --image /x --name y --store /s", "needs one of"),
+            ("a --image /x --name y --store /s", "one of"),
             ("a --name y", "--store"),
             ("a --name ../y --store /s", "name of a file"),
             ("a --image /x --require pinned", "--root-hash"),

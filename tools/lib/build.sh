@@ -55,15 +55,30 @@ build_tree() {
 		mkdir -p "$TREE"
 		return 0
 	}
-	install_build_tools
+	on_bookworm native_tree
+}
+
+# The program that tools/parser and the scenario "parser" run; prints where it is. It is no part of what is installed.
+build_parser() {
+	on_bookworm native_parser >&2
 	if [ "$(host_suite)" = bookworm ]; then
-		native_tree
+		printf '%s\n' "$TARGET/debug/examples/parser"
 	else
-		foreign_tree
+		printf '%s\n' "$TARGET/bookworm/debug/examples/parser"
 	fi
 }
 
-# VENEER_QUICK: without link-time optimization, in a target of its own; seconds instead of a minute.
+# on_bookworm FUNCTION: what is built must be linked where it runs in every guest.
+on_bookworm() {
+	install_build_tools
+	if [ "$(host_suite)" = bookworm ]; then
+		"$1"
+	else
+		in_build_root "$1"
+	fi
+}
+
+# VENEER_QUICK: hardly optimized, in a target of its own; seconds instead of a minute.
 # A subshell, so that the settings for cargo end here.
 native_tree() (
 	local build=$TARGET/meson reconfigure=
@@ -81,22 +96,20 @@ native_tree() (
 	rm -rf "$TREE"
 	mkdir -p "$TREE"
 	quietly "$TARGET/log/install" env DESTDIR="$TREE" meson install --no-rebuild -C "$build"
-	build_parser
 )
 
-# The program of the scenario "parser": built where it can be linked for every guest, like the rest.
-build_parser() {
+native_parser() {
 	quietly "$TARGET/log/parser" cargo build --locked --example parser \
-		--manifest-path "$REPO/Cargo.toml" --target-dir "$TARGET/parser"
+		--manifest-path "$REPO/Cargo.toml" --target-dir "$TARGET"
 }
 
-# The same inside a Debian 12 root; cargo's downloads are made outside and lent to it.
-foreign_tree() {
+# A function of this file inside a Debian 12 root; cargo's downloads are made outside and lent to it.
+in_build_root() {
 	local root=$GUEST_CACHE/build-root home=${CARGO_HOME:-$HOME/.cargo}
 	make_build_root "$root"
 	quietly "$TARGET/log/fetch" cargo fetch --locked --manifest-path "$REPO/Cargo.toml"
 	quietly "$TARGET/log/build" as_root unshare --mount --propagation private \
-		bash "$REPO/tools/lib/build-in-root" "$root" "$REPO" "$home" "$(id -u):$(id -g)"
+		bash "$REPO/tools/lib/build-in-root" "$1" "$root" "$REPO" "$home" "$(id -u):$(id -g)"
 }
 
 make_build_root() {

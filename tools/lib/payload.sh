@@ -15,11 +15,13 @@ scenario_names() {
 	for f in "$SCENARIOS"/*.sh; do [ ! -f "$f" ] || basename "$f" .sh; done
 }
 
-# Whether a scenario is for this guest and this tier.
+# Whether a scenario is for this guest and this tier. VENEER_ONCE=yes: those that say "Once" in that guest alone.
 scenario_wanted() {
-	local name=$1 suite=$2 guests tier
+	local name=$1 suite=$2 guests tier once
 	guests=$(scenario_says "$name" Guests)
 	[ -z "$guests" ] || [[ " $guests " == *" $suite "* ]] || return 1
+	once=$(scenario_says "$name" Once)
+	[ -z "${VENEER_ONCE:-}" ] || [[ " $SUITES " != *" ${once:-none} "* ]] || [ "$once" = "$suite" ] || return 1
 	tier=$(scenario_says "$name" Tier)
 	[ "${tier:-test}" = test ] || [ -n "${SOAK:-}" ]
 }
@@ -41,14 +43,6 @@ plan() {
 	done
 }
 
-# The program of the scenario "parser", from where build.sh has built it; it is not a part of what is installed.
-parser_program() {
-	local built
-	for built in "$TARGET/parser" "$TARGET/bookworm/parser"; do
-		[ ! -f "$built/debug/examples/parser" ] || install -m 755 "$built/debug/examples/parser" "$1"
-	done
-}
-
 # payload FILE SUITE MODE [SCENARIO...]: MODE is the guest-side program that takes over, run or shell.
 payload() {
 	local out=$1 suite=$2 mode=$3 dir=$1.tree test
@@ -61,8 +55,8 @@ payload() {
 	cp -a "$SCENARIOS" "$test/scenarios"
 	container_image "$test/container"
 	cp -a "$REPO/examples" "$test/examples" 2>/dev/null || :
-	parser_program "$test/parser"
 	plan "$suite" "$@" >"$test/plan"
+	! grep -q '^parser ' "$test/plan" || install -m 755 "$(build_parser)" "$test/parser"
 	cp "$test/plan" "$(dirname "$out")/plan"
 	printf 'GUEST=%s\nSOAK=%q\nCOUNT=%q\nPLAIN=%q\nCONTAINER=%q\n' \
 		"$suite" "${SOAK:-}" "${COUNT:-}" "${PLAIN:-}" "${CONTAINER:-}" >"$test/settings"

@@ -44,6 +44,14 @@ image() {
 	done
 }
 
+# hello_app ID COMMAND [MODE]: image ID, and an app that runs a command line of its /bin, with an overlay of that mode (none).
+hello_app() {
+	local quoted=${2// /\", \"}
+	image "$1"
+	printf '[image]\nfile = "%s"\n[overlay]\nmode = "%s"\n[service]\nexec = ["/bin/%s"]\n' \
+		"$1" "${3:-none}" "$quoted" | app "$1"
+}
+
 roothash() { cat "$STORE/$1.roothash"; }
 
 # Makes signatures by the test key trusted.
@@ -150,7 +158,9 @@ state_of_host() {
 	findmnt -rn -o TARGET,SOURCE,FSTYPE | grep -vE '^/run/(credentials|user|systemd)|^/proc/sys/fs/binfmt' | sort
 	losetup -ln -O NAME,BACK-FILE | sort
 	dmsetup ls | grep -v '^No devices' || :
-	find /run/veneer 2>/dev/null | sort || :
+	# That an image was found good is known until the next boot.
+	find /run/veneer -not -path '/run/veneer/verified/*' 2>/dev/null | sort || :
+	find /var/lib/veneer/sessions 2>/dev/null | sort || :
 }
 
 snapshot_to() { state_of_host >"$1"; }
@@ -178,13 +188,14 @@ nothing_left_since() {
 clean_slate() {
 	local name
 	systemctl stop 'app-*.socket' 'app-*.timer' 'app@*.service' 2>/dev/null || :
+	systemctl stop 'app-session-*@*.service' 2>/dev/null || :
 	for name in $(veneer overlay list --json=short 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4); do
 		veneer overlay remove --lazy "$name" >/dev/null 2>&1 || :
 	done
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
 	rm -rf /etc/veneer/* /run/veneer/apps.d /usr/lib/veneer/apps.d/* /usr/local/lib/veneer/apps.d \
 		/etc/systemd/system/app@*.d /etc/systemd/system/*.wants/app@* /run/systemd/system/app@*.d \
-		/etc/verity.d /var/lib/veneer/images/* /var/lib/veneer/overlays/*
+		/etc/verity.d /var/lib/veneer/images/* /var/lib/veneer/overlays/* /run/veneer/verified/*
 	systemctl reset-failed 2>/dev/null || :
 	reload
 }

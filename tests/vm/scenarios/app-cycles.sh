@@ -1,17 +1,9 @@
 # What it shows: after many starts and stops nothing is left behind, and no unit has failed.
 # Timeout: 900
 
-count=$(scale 40)
-image hello
+count=$(scale 10)
 snapshot
-app hello <<'T'
-[image]
-file = "hello"
-[overlay]
-mode = "volatile"
-[service]
-exec = ["/bin/sleep", "inf"]
-T
+hello_app hello 'sleep inf' volatile
 reload
 for _ in $(seq "$count"); do
 	start hello

@@ -2,7 +2,6 @@
 
 before_reboot() {
 	image auto
-	image enabled
 	app auto <<'T'
 [app]
 autostart = true
@@ -13,18 +12,8 @@ mode = "persistent"
 [service]
 exec = ["/bin/httpd", "-f", "-p", "8082", "-h", "/srv/www"]
 T
-	app enabled <<'T'
-[image]
-file = "enabled"
-[service]
-exec = ["/bin/sleep", "inf"]
-T
-	app idle <<'T'
-[image]
-file = "enabled"
-[service]
-exec = ["/bin/sleep", "inf"]
-T
+	hello_app enabled 'sleep inf'
+	hello_app idle 'sleep inf'
 	reload
 	systemctl enable app@enabled
 }

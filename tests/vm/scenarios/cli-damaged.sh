@@ -1,12 +1,7 @@
 # What it shows: status tells of blocks that the kernel found damaged while the app ran.
+# Once: trixie
 
-image hello
-app hello <<'T'
-[image]
-file = "hello"
-[service]
-exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
-T
+hello_app hello 'httpd -f -p 8080 -h /srv/www'
 reload
 start hello
 has "$(veneer status hello)" "Damaged:" && fail "nothing is damaged yet" || :

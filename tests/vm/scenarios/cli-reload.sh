@@ -1,15 +1,8 @@
 # What it shows: reload refuses while what runs would lose its units, and enable and disable are uniform.
+# Once: trixie
 # Timeout: 600
 
-image hello
-hello() {
-	app hello <<'T'
-[image]
-file = "hello"
-[service]
-exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
-T
-}
+hello() { hello_app hello 'httpd -f -p 8080 -h /srv/www'; }
 hello
 veneer reload
 start hello

@@ -1,4 +1,5 @@
 # What it shows: a container image becomes a verified image in the guest, the very one that the host makes; its app runs.
+# Once: trixie
 # Timeout: 180
 
 convert=/usr/libexec/veneer/veneer-convert

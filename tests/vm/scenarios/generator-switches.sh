@@ -1,12 +1,6 @@
 # What it shows: the generator is quiet in the initrd and with veneer=0, writes to one directory or three, and never over another's file.
 
-image hello
-app hello <<'T'
-[image]
-file = "hello"
-[service]
-exec = ["/bin/sleep", "inf"]
-T
+hello_app hello 'sleep inf'
 generator=/usr/lib/systemd/system-generators/veneer-generator
 work=$(mktemp -d)
 try() { rm -rf "$work"; mkdir -p "$work"/{a,b,c}; }

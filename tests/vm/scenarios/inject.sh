@@ -1,4 +1,5 @@
 # What it shows: veneer-inject@ puts files into an image in its sandbox, once; the app runs what was put in; a refusal says why.
+# Once: trixie
 # Timeout: 180
 
 manifest=/etc/veneer/inject.d/inj.toml

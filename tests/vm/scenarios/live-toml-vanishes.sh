@@ -3,15 +3,7 @@
 
 # By hand, as a package's scripts would: only systemd knows the app then.
 run() {
-	image gone
-	app gone <<'T'
-[image]
-file = "gone"
-[overlay]
-mode = "volatile"
-[service]
-exec = ["/bin/sleep", "inf"]
-T
+	hello_app gone 'sleep inf' volatile
 	reload
 	start gone
 }

@@ -1,12 +1,6 @@
 # What it shows: systemd's own judgement of the strict profile: an exposure of at most 1.5.
 
-image hello
-app hello <<'T'
-[image]
-file = "hello"
-[service]
-exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
-T
+hello_app hello 'httpd -f -p 8080 -h /srv/www'
 reload
 said=$(systemd-analyze security --no-pager app@hello.service | tail -n 1)
 exposure=$(printf '%s\n' "$said" | grep -oE '[0-9]+\.[0-9]+' | head -n 1)

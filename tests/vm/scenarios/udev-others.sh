@@ -1,4 +1,5 @@
 # What it shows: our udev rules leave every block device alone that is not ours: disks, loop devices, other device-mapper devices.
+# Once: trixie
 
 ready() { ! udevadm info --query=property "$1" | grep -q '^SYSTEMD_READY=0' || fail "our rules took $1: $(udevadm info "$1")"; }
 
@@ -11,13 +12,7 @@ for device in /dev/vda /dev/vdb "$loop" /dev/mapper/veneer-test-other; do ready 
 dmsetup remove veneer-test-other
 losetup -d "$loop"
 
-image ours
-app ours <<'T'
-[image]
-file = "ours"
-[service]
-exec = ["/bin/sleep", "1000"]
-T
+hello_app ours 'sleep 1000'
 reload
 start ours
 udevadm settle

@@ -1,14 +1,6 @@
 # What it shows: a mount namespace that holds the image blocks no start, and all is gone when it lets go.
 
-image h
-app h <<'T'
-[image]
-file = "h"
-[overlay]
-mode = "volatile"
-[service]
-exec = ["/bin/sleep", "1000"]
-T
+hello_app h 'sleep 1000' volatile
 reload
 snapshot
 dm_names() { dmsetup ls | awk '/^veneer-h-/ { print $1 }' | sort; }

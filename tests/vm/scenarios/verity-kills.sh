@@ -1,15 +1,7 @@
 # What it shows: kills of veneer-verity, of mount and of the app at random moments leave nothing behind.
 # Timeout: 900
 
-image k
-app k <<'T'
-[image]
-file = "k"
-[overlay]
-mode = "volatile"
-[service]
-exec = ["/bin/sleep", "1000"]
-T
+hello_app k 'sleep 1000' volatile
 reload
 snapshot
 RANDOM=7
@@ -38,7 +30,7 @@ kill_one() {
 kills=0
 # Once while starting, once while stopping.
 for name in veneer-verity mount umount veneer-overlay; do
-	for _ in $(seq "$(scale 3)"); do
+	for _ in $(seq "$(scale 2)"); do
 		kill_one "$name" &
 		killer=$!
 		systemctl start app@k 2>/dev/null || :
@@ -51,7 +43,7 @@ for name in veneer-verity mount umount veneer-overlay; do
 		nothing_left
 	done
 done
-for _ in $(seq "$(scale 3)"); do
+for _ in $(seq "$(scale 2)"); do
 	systemctl start app@k
 	pause 500
 	systemctl kill -s KILL app@k

@@ -3,13 +3,7 @@
 
 mkdir -p /opt/st
 cp /bin/busybox /opt/st/busybox
-image st
-app st <<'T'
-[image]
-file = "st"
-[service]
-exec = ["/bin/sleep", "1000"]
-T
+hello_app st 'sleep 1000'
 reload
 snapshot
 start st

@@ -1,12 +1,6 @@
 # What it shows: how an image is opened: the device, its mark, what udev and systemd make of it, and its end.
 
-image vs
-app vs <<'T'
-[image]
-file = "vs"
-[service]
-exec = ["/bin/httpd", "-f", "-p", "8090", "-h", "/srv/www"]
-T
+hello_app vs 'httpd -f -p 8090 -h /srv/www'
 reload
 snapshot
 start vs

@@ -3,13 +3,7 @@
 
 ids=()
 for n in $(seq 20); do
-	image "t$n"
-	app "t$n" <<T
-[image]
-file = "t$n"
-[service]
-exec = ["/bin/sleep", "1000"]
-T
+	hello_app "t$n" 'sleep 1000'
 	app "s$n" <<T
 [image]
 file = "$STORE/t1.raw"
