@@ -102,7 +102,10 @@ pub fn decide(store: &Store, in_use: &InUse, reach: Reach, now: Now) -> Vec<Verd
         .collect();
     let (records, needed) = records(store, in_use, &going);
     let blobs = blobs(store, &needed, reach, now);
-    verdicts.extend(leftovers(store, in_use));
+    // To lock what somebody is making changes its directory, which is what starts a run for room.
+    if !matches!(reach, Reach::Room(_)) {
+        verdicts.extend(leftovers(store, in_use));
+    }
     verdicts.extend(versions(store, in_use));
     verdicts.extend(records);
     verdicts.extend(blobs);
