@@ -11,7 +11,7 @@ mod trigger;
 mod verity;
 
 pub use chain::{chain_digest, chain_files, digest_in, unit_files};
-pub use session::{files as session_files, leftover as leftover_sessions};
+pub use session::{files as session_files, leftover as leftover_sessions, reaper};
 
 use crate::app::{App, Autostart, Image, ImageFile, OverlayMode, Skeleton};
 use crate::layout::AppPaths;

@@ -10,6 +10,7 @@ use crate::host::config_files::read_dirs;
 use crate::host::systemctl::Systemctl;
 use crate::layout::{IMAGES, LIVE, SESSIONS, VERSIONS};
 use crate::problem::{Problem, Severity};
+use crate::session::paths::MARK;
 use crate::store::claims;
 use crate::store::in_use::{Claim, On};
 use crate::store::state::Inode;
@@ -114,9 +115,9 @@ impl Collector<'_> {
             let directory = self.store.at(place);
             for name in self.listed(&directory) {
                 let path = directory.join(&name);
-                // Of a session there may be a directory.
+                // Of an app's sessions there is a directory, with one for each of them.
                 let files = if path.is_dir() {
-                    self.listed(&path).iter().map(|name| path.join(name)).collect()
+                    self.listed(&path).into_iter().map(|name| path.join(name).join(MARK)).collect()
                 } else {
                     vec![path]
                 };
