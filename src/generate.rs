@@ -71,7 +71,7 @@ pub fn overlay(text: &AppText) -> Generated {
 pub fn all(text: &ConfigText, live: &[Live]) -> Generated {
     let (host, mut problems) = Host::load(text);
     problems.extend(text.problems.iter().cloned());
-    let mut units = UnitSet::default();
+    let mut units = plan::reaper(&host.settings);
     let configured = text.apps.iter().map(|text| app(text, &host, of(live, &text.id)));
     let overlays = text.overlays.iter().map(overlay);
     for generated in configured.chain(orphans(text, live)).chain(overlays) {

@@ -62,7 +62,7 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
         AbsPath::parse(&text.file.path).or_else(|_| AbsPath::parse(&format!("/etc/veneer/apps.d/{}.toml", text.id)));
     let (image, service, source) = (image::with(image?, injected), service?, source.ok()?);
     overlay::fits(&overlay, &image, &service, over, report);
-    let sessions = session::read(sessions, &image, host, report);
+    let sessions = session::read(sessions, &image, &overlay, host, report);
     Some(App {
         id: text.id.clone(),
         source,

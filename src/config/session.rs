@@ -7,14 +7,20 @@ use super::node::Kind;
 use super::read::{Field, Fields};
 use super::report::Report;
 use super::settings::Host;
-use crate::app::{FileSystem, Image, ImageFile, Limits, Reflink, SessionKind, Sessions, Settings};
+use crate::app::{FileSystem, Image, ImageFile, Limits, Overlay, Reflink, SessionKind, Sessions, Settings};
 use crate::path::AbsPath;
 use crate::unit::Layer;
 
 /// More sessions than any machine has units.
 const LIMIT_MAX: u32 = 100_000;
 
-pub(super) fn read(section: Fields<'_, '_>, image: &Image, host: &Host<'_>, report: &mut Report) -> Option<Sessions> {
+pub(super) fn read(
+    section: Fields<'_, '_>,
+    image: &Image,
+    overlay: &Overlay,
+    host: &Host<'_>,
+    report: &mut Report,
+) -> Option<Sessions> {
     section.at?;
     let kind = section.get("kind").and_then(|field| field.choice(report, &SessionKind::NAMES));
     let kind = kind.and_then(|at| SessionKind::parse(SessionKind::NAMES[at])).unwrap_or_default();
@@ -26,6 +32,16 @@ pub(super) fn read(section: Fields<'_, '_>, image: &Image, host: &Host<'_>, repo
     let per_app = limit.unwrap_or(host.session_limits.per_app).min(host.session_limits.per_app);
     let limits = Limits { per_app, ..host.session_limits };
     fits(kind, image, section, report);
+    if let (false, SessionKind::Tree | SessionKind::Image, Some(field)) =
+        (overlay.layers.is_empty(), kind, section.get("kind"))
+    {
+        field.error(report, "copies the image alone, and overlay.layers would be missing: write kind = \"overlay\"");
+    }
+    let kind = match kind {
+        // No copy has the layers.
+        SessionKind::Auto if !overlay.layers.is_empty() => SessionKind::Overlay,
+        kind => kind,
+    };
     Some(Sessions { kind, reflink, resize, directory: host.sessions.clone(), limits })
 }
 

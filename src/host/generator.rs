@@ -8,6 +8,7 @@ use super::kmsg::{Kmsg, Priority};
 use super::unit_dir::UnitDir;
 use crate::config::{AppText, ConfigText, Host};
 use crate::generate::{self, Generated, Live};
+use crate::plan;
 use crate::problem::{Problem, Severity};
 use anyhow::Result;
 use std::ffi::OsString;
@@ -99,6 +100,7 @@ pub fn write(dir: &Path, root: &Path, log: &mut Kmsg) -> Outcome {
     let (host, mut problems) = Host::load(&text);
     problems.extend(text.problems.iter().cloned());
     let mut results = vec![Written { problems, errors: Vec::new() }];
+    results.push(Written::new(Vec::new(), dir.write(&plan::reaper(&host.settings))));
     results.push(write_apps(&text, &host, &live, &dir));
     let gone = generate::orphans(&text, &live).map(|orphan| Written::of(orphan, &dir));
     results.extend(gone);

@@ -13,7 +13,7 @@ mod verity;
 
 pub use chain::{chain_digest, chain_files, digest_in, unit_files};
 pub use making::{make_words, pull_words};
-pub use session::{files as session_files, leftover as leftover_sessions};
+pub use session::{files as session_files, leftover as leftover_sessions, reaper};
 
 use crate::app::{App, Autostart, Image, ImageFile, ImagePlace, Making, OverlayMode, Skeleton};
 use crate::layout::AppPaths;

@@ -5,10 +5,10 @@
 
 use super::verity::{helper, image_arguments};
 use super::{Names, fallback, mounts, service};
-use crate::app::{App, FileSystem, Image, ImageFile, Profile, Reflink, SessionKind, Sessions, Skeleton};
-use crate::layout::{self, PROFILES, SESSIONS};
+use crate::app::{App, FileSystem, Image, ImageFile, Profile, Reflink, SessionKind, Sessions, Settings, Skeleton};
+use crate::layout::{self, PROFILES, SESSION_DATA, SESSIONS};
 use crate::name::AppId;
-use crate::unit::{Duplicate, Unit, UnitName, UnitSet, Value};
+use crate::unit::{Content, DROP_IN, Duplicate, Unit, UnitName, UnitSet, Value};
 
 /// Whether a session can be something that an app runs in, and not a disk.
 fn has_root(app: &App, sessions: &Sessions) -> bool {
@@ -78,6 +78,26 @@ pub fn leftover(id: &AppId) -> UnitSet {
     let mut set = UnitSet::default();
     // The only one in this set.
     let _ = set.unit(&clone_template(id), unit);
+    set
+}
+
+/// What has the boot look for leftovers where `veneer.toml` has put sessions; nothing where that says nothing.
+pub fn reaper(settings: &Settings) -> UnitSet {
+    let mut set = UnitSet::default();
+    let directory = settings.sessions.as_str();
+    if directory == SESSION_DATA {
+        return set;
+    }
+    let mut unit = Unit::of_host();
+    unit.set("RequiresMountsFor", Value::Paths(&[directory]));
+    unit.set("ConditionDirectoryNotEmpty", Value::Reset);
+    unit.section("Service");
+    unit.set("ExecStart", Value::Reset);
+    let both = [SESSION_DATA, directory].map(|directory| format!("--in={directory}"));
+    let words = ["veneer-clone", "reap", &both[0], &both[1]];
+    unit.set("ExecStart", Value::Exec { prefix: "", argv: &helper(&words) });
+    // The only one in this set.
+    let _ = set.add(format!("veneer-session-reap.service.d/{DROP_IN}"), Content::File(unit.into_text()));
     set
 }
 

@@ -95,6 +95,13 @@ impl Unit {
         unit
     }
 
+    /// An empty unit that says it comes from the host's settings.
+    pub fn of_host() -> Self {
+        let mut unit = Self { text: String::with_capacity(320) };
+        unit.text.push_str("# Written by veneer-generator from veneer.toml.\n[Unit]\n");
+        unit
+    }
+
     /// An empty unit of what no file describes any more.
     pub fn untold() -> Self {
         let mut unit = Self { text: String::with_capacity(320) };

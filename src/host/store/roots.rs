@@ -10,6 +10,7 @@ use crate::host::config_files::read_dirs;
 use crate::host::systemctl::Systemctl;
 use crate::layout::{CONFIG_DIRS, HOST_OVERLAYS, HOST_OVERLAYS_LIVE, IMAGES, LIVE, SESSIONS, VERSIONS};
 use crate::problem::{Problem, Severity};
+use crate::session::paths::MARK;
 use crate::store::claims;
 use crate::store::in_use::{Claim, On};
 use crate::store::state::Inode;
@@ -119,10 +120,15 @@ impl Collector<'_> {
             let directory = self.store.at(place);
             for name in self.listed(&directory) {
                 let path = directory.join(&name);
-                // Of a session there may be a directory.
-                let below = if path.is_dir() { self.listed(&path) } else { Vec::new() };
-                let files = std::iter::once(path.clone()).chain(below.iter().map(|file| path.join(file)));
-                self.texts(files.collect(), &format!("{what} {name} is up"));
+                // Of an app's sessions there is a directory, with one for each of them.
+                let files = if path.is_dir() {
+                    self.listed(&path).into_iter().map(|name| path.join(name).join(MARK)).collect()
+                } else {
+                    vec![path]
+                };
+                let texts: Vec<String> = files.iter().filter_map(|file| self.text(file)).collect();
+                let claim = |text| Claim { on: On::Text(text), by: format!("{what} {name} is up") };
+                self.claims.extend(texts.into_iter().map(claim));
             }
         }
     }
