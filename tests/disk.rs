@@ -8,7 +8,6 @@ use images::mounted::run;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 use veneer::image::disk::{Contents, lay_out};
 use veneer::image::erofs::{EqualFiles, Options, Writer};
 use veneer::image::identity::Seed;
