@@ -27,20 +27,34 @@ pub enum Again {
 /// What a tool said, and what we make of it: words of it, our sentence, the program's end, another try.
 const KNOWN: [(&[&str], &str, Exit, Again); 12] = [
     (
-        &["toomanyrequests", "too many requests", "status code 429", "429 "],
+        &["toomanyrequests", "too many requests", "status code 429", "statuscode: 429", "429 "],
         "the registry answers too many requests (429), and says to come back later",
         Exit::TempFail,
         Again::Worthwhile,
     ),
     (
-        &["unauthorized", "authentication required", "status code 401", "401 ", "access to the resource is denied"],
+        &[
+            "unauthorized",
+            "authentication required",
+            "status code 401",
+            "statuscode: 401",
+            "401 ",
+            "access to the resource is denied",
+        ],
         "the registry wants to know who we are (401): put a name and a password into the auth file with \
          skopeo login --authfile",
         Exit::NoPermission,
         Again::Useless,
     ),
     (
-        &["manifest unknown", "name unknown", "status code 404", "404 ", "repository name not known"],
+        &[
+            "manifest unknown",
+            "name unknown",
+            "status code 404",
+            "statuscode: 404",
+            "404 ",
+            "repository name not known",
+        ],
         "the registry has no such image (404)",
         Exit::NoInput,
         Again::Useless,
@@ -79,6 +93,7 @@ const KNOWN: [(&[&str], &str, Exit, Again); 12] = [
     (
         &[
             "status code 5",
+            "statuscode: 5",
             "500 ",
             "502 ",
             "503 ",
