@@ -150,8 +150,16 @@ fn sections(root: &Value, schema: &Value, name: &str, found: &mut Vec<(String, B
     }
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         // A table that takes any name.
-        if schema.get("additionalProperties").is_some() {
-            found.push((name.into(), BTreeSet::new()));
+        let Some(each) = schema.get("additionalProperties") else { return };
+        found.push((name.into(), BTreeSet::new()));
+        // The table behind each name is one section, called as its definition is.
+        if let Some(definition) = each.get("$ref").and_then(Value::as_str) {
+            let above = name.split('.').next().unwrap_or_default();
+            let called = definition.rsplit('/').next().unwrap_or_default();
+            let below = root.pointer(&definition[1..]).unwrap();
+            if below.get("properties").is_some() {
+                sections(root, below, &format!("{above}.{called}"), found);
+            }
         }
         return;
     };

@@ -53,8 +53,9 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
     let skeleton = section.get("skeleton").and_then(|field| field.boolean(report));
     let image = image::read(section, (&text.id, &text.file), host, report);
     let over = top.section(APP, "overlay", report);
-    let sessions = top.section(APP, "session", report);
-    let overlay = overlay::read(over, sessions, report);
+    let copies = top.section(APP, "session", report);
+    let sessions = session::read(copies, host, report);
+    let overlay = overlay::read(over, copies, report);
     let injected = inject::of_app(top.section(APP, "inject", report), image.as_ref(), report);
     let service = service::read(top.section(APP, "service", report), text, host, report);
     // A file that stands alone is read as the one it is to become.
@@ -62,7 +63,7 @@ fn read(text: &AppText, host: &Host<'_>, report: &mut Report) -> Option<App> {
         AbsPath::parse(&text.file.path).or_else(|_| AbsPath::parse(&format!("/etc/veneer/apps.d/{}.toml", text.id)));
     let (image, service, source) = (image::with(image?, injected), service?, source.ok()?);
     overlay::fits(&overlay, &image, &service, over, report);
-    let sessions = session::read(sessions, &image, &overlay, host, report);
+    let sessions = sessions.map(|sessions| session::fitting(sessions, (&image, &overlay), copies, report));
     Some(App {
         id: text.id.clone(),
         source,

@@ -14,13 +14,8 @@ use crate::unit::Layer;
 /// More sessions than any machine has units.
 const LIMIT_MAX: u32 = 100_000;
 
-pub(super) fn read(
-    section: Fields<'_, '_>,
-    image: &Image,
-    overlay: &Overlay,
-    host: &Host<'_>,
-    report: &mut Report,
-) -> Option<Sessions> {
+/// What `[session]` says by itself; none without the table.
+pub(super) fn read(section: Fields<'_, '_>, host: &Host<'_>, report: &mut Report) -> Option<Sessions> {
     section.at?;
     let kind = section.get("kind").and_then(|field| field.choice(report, &SessionKind::NAMES));
     let kind = kind.and_then(|at| SessionKind::parse(SessionKind::NAMES[at])).unwrap_or_default();
@@ -31,6 +26,17 @@ pub(super) fn read(
     let host = &host.settings;
     let per_app = limit.unwrap_or(host.session_limits.per_app).min(host.session_limits.per_app);
     let limits = Limits { per_app, ..host.session_limits };
+    Some(Sessions { kind, reflink, resize, directory: host.sessions.clone(), limits })
+}
+
+/// Holds it against the app's image and layers, which may settle the kind.
+pub(super) fn fitting(
+    sessions: Sessions,
+    (image, overlay): (&Image, &Overlay),
+    section: Fields<'_, '_>,
+    report: &mut Report,
+) -> Sessions {
+    let kind = sessions.kind;
     fits(kind, image, section, report);
     if let (false, SessionKind::Tree | SessionKind::Image, Some(field)) =
         (overlay.layers.is_empty(), kind, section.get("kind"))
@@ -42,7 +48,7 @@ pub(super) fn read(
         SessionKind::Auto if !overlay.layers.is_empty() => SessionKind::Overlay,
         kind => kind,
     };
-    Some(Sessions { kind, reflink, resize, directory: host.sessions.clone(), limits })
+    Sessions { kind, ..sessions }
 }
 
 /// Holds the kind against the image.

@@ -365,7 +365,8 @@ impl World {
 
     fn mark(&mut self, name: &'static str, dice: &mut Dice) {
         let Some(path) = self.path_of(name) else { return };
-        let place = *dice.one(&["run/veneer/live/gone", "run/veneer/sessions/one:al", "run/veneer/sessions/one/al"]);
+        let place =
+            *dice.one(&["run/veneer/live/gone", "run/veneer/live/one", "run/veneer/sessions/one/al/session.json"]);
         let taken = self.root.join(place);
         if taken.exists() || taken.parent().is_some_and(Path::is_file) {
             return;

@@ -126,9 +126,7 @@ impl Collector<'_> {
                 } else {
                     vec![path]
                 };
-                let texts: Vec<String> = files.iter().filter_map(|file| self.text(file)).collect();
-                let claim = |text| Claim { on: On::Text(text), by: format!("{what} {name} is up") };
-                self.claims.extend(texts.into_iter().map(claim));
+                self.texts(files, &format!("{what} {name} is up"));
             }
         }
     }
