@@ -267,7 +267,7 @@ impl Pull<'_> {
         for blob in &named {
             self.check_size(blob)?;
         }
-        let labels = named.first().map(|config| read(config)).transpose()?;
+        let labels = named.first().map(read).transpose()?;
         Ok(Record {
             reference: self.reference.clone(),
             manifest: manifest.digest.clone(),

@@ -24,7 +24,7 @@ setfattr -n user.colour -v blue "$target/d" 2>/dev/null || note "no user attribu
 # whole DIRECTORY: type, mode, owner, links, size, time, attributes and content of everything.
 whole() {
 	(
-		cd "$1"
+		cd "$1" || exit
 		find . -mindepth 1 \( -type d -printf '%p %y %m %U %G\n' -o -printf '%p %y %m %U %G %n %s %T@ %l\n' \) | sort
 		find . -type f ! -name hole -print0 | sort -z | xargs -0 sha256sum
 		find . -mindepth 1 -print0 | sort -z | xargs -0 getfattr -dhm '^(user|security.capability)' 2>/dev/null || :
