@@ -100,7 +100,11 @@ fn decided(store: &StoreDir, spec: &Spec, units: &str) -> Result<Result<Vec<Verd
     };
     let verdicts = decide(&found, &in_use, reach, Now { time: clock::now(), free: free(store)? });
     let images = verdicts.iter().any(|verdict| verdict.goes() && matches!(verdict.item, Item::Image(_)));
-    if claims.is_empty() && found.pins.is_empty() && images && spec.none_used == NoneUsed::Refused {
+    if !claims.iter().any(roots::is_about_the_store)
+        && found.pins.is_empty()
+        && images
+        && spec.none_used == NoneUsed::Refused
+    {
         return Ok(Err(vec![format!("nothing on this machine refers to any image: {NONE}")]));
     }
     Ok(Ok(verdicts))

@@ -210,6 +210,11 @@ fn read_small(path: &Path) -> std::io::Result<Vec<u8>> {
     }
 }
 
+/// Whether somebody claims something of the store; most loop devices of a machine are about other files.
+pub fn is_about_the_store(claim: &Claim) -> bool {
+    !matches!(&claim.on, On::Path(path, _) if !is_of_the_store(path))
+}
+
 /// Whether a path into the store can be in a text.
 fn is_of_the_store(text: &str) -> bool {
     text.contains(IMAGES) || text.contains(VERSIONS)

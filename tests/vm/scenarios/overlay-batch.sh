@@ -52,7 +52,7 @@ expect "$(cat /usr/share/veneer-batch/one/file)" one
 has "$(veneer overlay list)" "declared"
 veneer overlay remove declared
 sed -i 's/^target.*/target = "\/etc"/' /etc/veneer/overlays.d/declared.toml
-fails_with "overlays.d/declared.toml:4:10: overlay.target: /etc is critical" veneer check
+fails_with "overlays.d/declared.toml:4:10: error: overlay.target: /etc is critical" veneer check
 rm -r /etc/veneer/overlays.d
 reload
 nothing_left

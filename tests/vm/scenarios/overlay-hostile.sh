@@ -72,7 +72,8 @@ veneer overlay apply roots /home/veneer-v/source "$target-roots"
 # Everything that a request could change, but for what comes and goes with the service.
 state() {
 	findmnt -rn -o TARGET,SOURCE,FSTYPE,OPTIONS | grep -vE '^/run/(credentials|user|systemd)' | sort
-	find /var/lib/veneer /run/veneer -path /run/veneer/requests -prune -o -printf '%p %y %m %u %s\n' | sort
+	find /var/lib/veneer /run/veneer -path /run/veneer/requests -prune -o \
+		-path '/var/lib/veneer/requests/*' -empty -prune -o -printf '%p %y %m %u %s\n' | sort
 	find "$target"* /etc -xdev -type f -printf '%p %m %u %s %T@\n' | sort
 	find /run/systemd/system -name '*veneer*' | sort
 }
@@ -151,4 +152,4 @@ systemctl stop veneer-overlay-request.socket
 eventually 20 sh -c '! systemctl --quiet is-active "veneer-overlay-request@*"'
 umount "$bad/mounted/here" "$target-mount/here"
 chmod 700 "$bad/closed"
-rm -rf "$target"* "$home" /tmp/veneer-hostile /etc/polkit-1/rules.d/50-veneer-test.rules /run/veneer/requests
+rm -rf "$target"* "$home" /tmp/veneer-hostile /etc/polkit-1/rules.d/50-veneer-test.rules; rm -f /run/veneer/requests/*

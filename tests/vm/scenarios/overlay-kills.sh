@@ -19,6 +19,8 @@ echo precious >"$target/p/precious"
 # agree: what list says, what is mounted and what is on the disk are one.
 agree() {
 	local name state mounted
+	# It is for once a boot; here it is started over and over.
+	systemctl reset-failed veneer-overlay-recover.service
 	systemctl restart veneer-overlay-recover.service
 	for name in t p; do
 		state=$(veneer overlay list | awk -v n="kill-$name" '$1 == n { print $2 }')

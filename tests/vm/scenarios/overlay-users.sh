@@ -89,7 +89,7 @@ if command -v varlinkctl >/dev/null; then
 		fail "no list"
 fi
 systemctl stop veneer-overlay-request.socket
-rm -rf /run/veneer/requests
+rm -f /run/veneer/requests/*
 eventually 5 sh -c '! systemctl --quiet is-active "veneer-overlay-request@*"'
 [ -z "$(find /var/lib/veneer/requests -mindepth 2)" ] || fail "copies were left"
 nothing_left
