@@ -12,6 +12,7 @@ use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::ffi::CString;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 /// Whoever asks.
 #[derive(Debug)]
@@ -37,7 +38,14 @@ impl Peer {
             // Linux before 6.5. Between the connection and now the number may have become another process's: its
             // user is compared below, and the uid that polkit is told is that of the connection.
             Err(nix::errno::Errno::ENOPROTOOPT) => {
-                pidfd_open(pid, PidfdFlags::empty()).context("the asking process has ended")?
+                let pidfd = pidfd_open(pid, PidfdFlags::empty()).context("the asking process has ended")?;
+                // proc_pid(5): the directory belongs to the effective user of the process.
+                let owner =
+                    fs::metadata(format!("/proc/{}", credentials.pid())).context("looking for the asking process")?;
+                if owner.uid() != credentials.uid() {
+                    bail!("the asking process has ended");
+                }
+                pidfd
             }
             Err(error) => return Err(error).context("asking for the peer's process"),
         };
