@@ -1,4 +1,5 @@
 # What it shows: a signed disk image is one that systemd takes apart by itself: root, hash tree and signature.
+# Guests: trixie
 
 snapshot
 dir=$(mktemp -d)

@@ -1,4 +1,5 @@
 # What it shows: a new version that does not come up is left by itself, once, within ten seconds; and by hand.
+# Guests: trixie
 # Timeout: 180
 
 command -v skopeo >/dev/null || skip "skopeo is not installed here"

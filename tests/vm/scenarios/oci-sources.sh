@@ -1,4 +1,5 @@
 # What it shows: an app starts from a registry, an archive and containers-storage, once each, and again without them.
+# Guests: trixie
 # Timeout: 300
 
 made=$TEST_DIR/container

@@ -1,4 +1,5 @@
 # What it shows: what an overlay changes becomes an image, and the image applied is the same tree, file by file.
+# Guests: trixie
 # Timeout: 180
 
 target=/usr/share/veneer-commit

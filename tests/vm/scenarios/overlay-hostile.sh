@@ -1,4 +1,5 @@
 # What it shows: over a hundred hostile requests of a user, each refused with its reason, and the host unchanged.
+# Guests: trixie
 # Timeout: 300
 
 for user in veneer-h veneer-v; do

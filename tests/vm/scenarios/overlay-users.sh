@@ -1,4 +1,5 @@
 # What it shows: users ask for overlays over the host, polkit and limits decide, and nobody touches another's.
+# Guests: trixie
 # Timeout: 180
 
 for user in veneer-a veneer-b; do
