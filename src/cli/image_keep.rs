@@ -84,12 +84,12 @@ pub(super) fn rm(context: &Context, args: &ImageRm) -> Result<String> {
 /// The verdicts on these images, and on what is known of them; an error that says what uses one.
 fn unused(context: &Context, dir: &StoreDir, store: &Store, names: &BTreeSet<String>) -> Result<Vec<Verdict>> {
     let units = roots::units(context.systemd).context("asking systemd for its units")?;
-    let Roots { claims, problems, .. } = roots::collect(dir, &units);
+    let Roots { claims, problems, settings } = roots::collect(dir, &units);
     if !problems.is_empty() {
         let text = format!("what uses images cannot be said for sure: {}", problems.join("; "));
         return Err(fault(Exit::TempFail, text));
     }
-    let in_use = InUse::of(store, &claims, crate::host::prune::KEEP);
+    let in_use = InUse::of(store, &claims, settings.keep as usize);
     let mut used = Vec::new();
     for (at, image) in store.images.iter().enumerate().filter(|(_, image)| names.contains(&image.name)) {
         if in_use.keeps(at) {

@@ -17,8 +17,6 @@ use std::time::Duration;
 
 /// How long others are waited for who read or make images.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Versions of an app that stay.
-pub(crate) const KEEP: usize = 3;
 
 /// How a prune ended.
 #[derive(Debug)]
@@ -92,7 +90,7 @@ fn decided(store: &StoreDir, spec: &Spec, units: &str) -> Result<Result<Vec<Verd
     if !problems.is_empty() {
         return Ok(Err(problems));
     }
-    let in_use = InUse::of(&found, &claims, KEEP);
+    let in_use = InUse::of(&found, &claims, settings.keep as usize);
     let reach = match spec.wanted {
         Wanted::Everything => Reach::Everything,
         Wanted::Policy => Reach::Policy(settings.prune),

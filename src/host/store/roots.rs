@@ -9,6 +9,7 @@ use crate::host::below_root::names;
 use crate::host::config_files::read_dirs;
 use crate::host::systemctl::Systemctl;
 use crate::layout::{CONFIG_DIRS, HOST_OVERLAYS, HOST_OVERLAYS_LIVE, IMAGES, LIVE, SESSIONS, VERSIONS};
+use crate::origin::Origin;
 use crate::problem::{Problem, Severity};
 use crate::session::paths::MARK;
 use crate::store::claims;
@@ -95,7 +96,13 @@ impl Collector<'_> {
                 On::Path(path, inode)
             }
             Mentioned::File(name) => On::Name(name),
-            Mentioned::Reference(reference) => On::Reference(reference),
+            Mentioned::Reference(reference) => {
+                // Records have the whole of it, `docker://docker.io/library/hello:latest`, whatever was typed.
+                if let Ok(origin) = Origin::parse(&reference) {
+                    self.claims.push(Claim { on: On::Reference(origin.to_string()), by: place.clone() });
+                }
+                On::Reference(reference)
+            }
             Mentioned::Text(text) if is_of_the_store(&text) => On::Text(text),
             Mentioned::Text(_) => return,
         };
