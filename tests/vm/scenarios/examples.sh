@@ -43,7 +43,8 @@ start scratch
 [ "$(systemctl show -P MemoryMax app@scratch)" = $((128 << 20)) ] || fail "no memory limit"
 stop scratch
 systemctl start app-socket.socket
-has "$(get 8081)" "answer from uid" || fail "no answer"
+answered() { has "$(get 8081)" "answer from uid"; }
+eventually 30 answered
 systemctl stop app-socket.socket app@socket
 systemctl start app-timer.timer
 start timer

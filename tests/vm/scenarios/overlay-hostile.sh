@@ -1,5 +1,6 @@
 # What it shows: over a hundred hostile requests of a user, each refused with its reason, and the host unchanged.
 # Guests: trixie
+# Tier: soak
 # Timeout: 300
 
 for user in veneer-h veneer-v; do

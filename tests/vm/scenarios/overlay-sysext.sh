@@ -1,5 +1,6 @@
 # What it shows: a committed overlay is a system extension that systemd-sysext itself takes.
 # Guests: trixie
+# Tier: soak
 # Timeout: 120
 
 command -v systemd-sysext >/dev/null || skip "no systemd-sysext here"

@@ -1,6 +1,6 @@
 # What it shows: the steps of README.md, run as they stand there, do what it says, and leave nothing; its TOML is good.
 # Once: trixie
-# Timeout: 180
+# Timeout: 300
 
 page=/usr/share/doc/veneer/README.md
 work=$(mktemp -d)
