@@ -1,6 +1,5 @@
 # What it shows: an act that is killed at any moment is finished or undone, and nothing that was written is lost.
 # Guests: trixie
-# Tier: soak
 # Timeout: 600
 
 count=$(scale 12)
