@@ -1,5 +1,6 @@
 # What it shows: a new version that does not come up is left by itself, once, within ten seconds; and by hand.
 # Guests: trixie
+# Tier: soak
 # Timeout: 180
 
 command -v skopeo >/dev/null || skip "skopeo is not installed here"

@@ -1,5 +1,6 @@
 # What it shows: an app starts from a registry, an archive and containers-storage, once each, and again without them.
 # Guests: trixie
+# Tier: soak
 # Timeout: 300
 
 made=$TEST_DIR/container
