@@ -153,11 +153,19 @@ scale() {
 
 # --- what is left
 
+# A container sees the loop devices of the whole machine; its own are those whose file it can see.
+loop_devices() {
+	local name file
+	losetup -ln -O NAME,BACK-FILE | sort | while read -r name file; do
+		[ "${CONTAINER:-}" = yes ] && [ ! -e "$file" ] || echo "$name $file"
+	done
+}
+
 # What Veneer could leave: mounts, loop and device-mapper devices, everything below /run/veneer.
 state_of_host() {
 	findmnt -rn -o TARGET,SOURCE,FSTYPE | grep -vE '^/run/(credentials|user|systemd)|^/proc/sys/fs/binfmt' | sort
-	losetup -ln -O NAME,BACK-FILE | sort
-	dmsetup ls | grep -v '^No devices' || :
+	loop_devices
+	[ "${CONTAINER:-}" = yes ] || dmsetup ls | grep -v '^No devices' || :
 	# That an image was found good is known until the next boot.
 	find /run/veneer -not -path '/run/veneer/verified/*' 2>/dev/null | sort || :
 	find /var/lib/veneer/sessions 2>/dev/null | sort || :
