@@ -16,6 +16,7 @@ mod doctor_looks;
 mod enable;
 pub mod fault;
 mod image;
+pub mod image_args;
 mod image_keep;
 mod image_list;
 mod image_ship;
