@@ -57,6 +57,9 @@ data() {
 	shipped examples/polkit/50-veneer-overlay.rules /usr/share/doc/veneer/examples/polkit
 	shipped docs/overlays.md /usr/share/doc/veneer/docs
 	shipped examples/hello.toml /usr/share/doc/veneer/examples
+	for path in microvm/{README.md,microvm.toml,microvm.env,microvm@.service} reflink/{README.md,pool.toml,srv-veneer.mount}; do
+		shipped "examples/$path" "/usr/share/doc/veneer/examples/$(dirname "$path")"
+	done
 	there directory 755 /etc/veneer/apps.d
 	there directory 755 /etc/veneer/overlays.d
 	there directory 755 /usr/lib/veneer/apps.d

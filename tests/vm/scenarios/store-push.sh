@@ -1,5 +1,5 @@
 # What it shows: a converted, signed image goes to a registry as an artifact, by nobody's credentials but those given; nothing stays behind.
-# Guests: trixie
+# Container: yes
 # Timeout: 120
 
 command -v docker-registry >/dev/null || skip 'there is no docker-registry'

@@ -1,5 +1,5 @@
 # What it shows: a scrub reads every block, names what is damaged, goes on where it stopped, and reads the other images all the same.
-# Guests: trixie
+# Container: yes
 # Timeout: 120
 
 image good
