@@ -50,6 +50,9 @@ data() {
 	shipped share/veneer.app.schema.json /usr/share/veneer
 	shipped share/veneer.toml.schema.json /usr/share/veneer
 	shipped examples/hello.toml /usr/share/doc/veneer/examples
+	for path in microvm/{README.md,microvm.toml,microvm.env,microvm@.service} reflink/{README.md,pool.toml,srv-veneer.mount}; do
+		shipped "examples/$path" "/usr/share/doc/veneer/examples/$(dirname "$path")"
+	done
 	there directory 755 /etc/veneer/apps.d
 	there directory 755 /usr/lib/veneer/apps.d
 }

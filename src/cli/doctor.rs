@@ -5,6 +5,7 @@
 use super::args::Doctor;
 use super::context::Context;
 use super::doctor_looks::{Facts, Feature, Owned, Tool, look};
+use super::doctor_sessions;
 use super::json;
 use super::style::Style;
 use super::table::cut;
@@ -22,7 +23,7 @@ const LINUX: (u32, u32) = (6, 1);
 /// How a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Level {
+pub(super) enum Level {
     Ok,
     Warn,
     Fail,
@@ -38,16 +39,25 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    fn new(check: &str, level: Level, text: impl Into<String>) -> Self {
+    pub(super) fn new(check: &str, level: Level, text: impl Into<String>) -> Self {
         Self { check: check.into(), level, text: text.into(), advice: None }
     }
 
-    fn ok(check: &str, text: impl Into<String>) -> Self {
+    pub(super) fn ok(check: &str, text: impl Into<String>) -> Self {
         Self::new(check, Level::Ok, text)
     }
 
-    fn advise(self, advice: impl Into<String>) -> Self {
+    pub(super) fn advise(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
+    }
+}
+
+#[cfg(test)]
+impl Finding {
+    /// As one line, for tests.
+    pub(super) fn plain(&self) -> String {
+        let advice = self.advice.as_ref().map(|advice| format!(" -> {advice}")).unwrap_or_default();
+        format!("{:?}: {}{advice}", self.level, self.text)
     }
 }
 
@@ -74,6 +84,7 @@ fn findings(facts: &Facts) -> Vec<Finding> {
     all.push(certificates(facts));
     all.extend(facts.online.then(|| kernel_keys(facts)));
     all.extend(facts.owned.iter().filter_map(owned));
+    all.extend(facts.sessions.iter().flat_map(doctor_sessions::findings));
     all.push(apps(facts));
     all.extend(facts.stale.iter().map(|(id, reason)| {
         let text = format!("{id} runs on as it was: {reason}");

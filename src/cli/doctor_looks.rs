@@ -4,6 +4,7 @@
 
 use super::apps::{Standing, state, trust, views};
 use super::context::{Context, unit_patterns};
+use super::doctor_sessions::{self, Sessions};
 use super::{diff, stale};
 use crate::app::{App, Image, ImageFile, ImagePlace};
 use crate::config::Host;
@@ -38,6 +39,8 @@ pub(super) struct Facts {
     /// Whether the kernel has dm-verity's keyring.
     pub(super) kernel_checks: bool,
     pub(super) owned: Vec<Owned>,
+    /// None for a `--root`.
+    pub(super) sessions: Option<Sessions>,
     pub(super) apps: usize,
     /// Apps that require a signature.
     pub(super) signed: Vec<String>,
@@ -149,6 +152,7 @@ fn machine(context: &Context, facts: &mut Facts) -> Result<()> {
     facts.kernel_checks =
         below_root::read(&context.at("/proc/keys")).ok().flatten().is_some_and(|keys| keys.contains(".dm-verity"));
     facts.linux = Some(release);
+    facts.sessions = Some(doctor_sessions::look(context)?);
     Ok(())
 }
 

@@ -58,6 +58,8 @@ fn drop_in(app: &App, names: &Names) -> Unit {
 pub(super) fn of_session(app: &App, names: &Names) -> Unit {
     let mut unit = Unit::from_source(&app.source);
     unit.section("Service");
+    // As the app's own lines have it; the unit says which session.
+    unit.set("SyslogIdentifier", Value::Path(app.id.as_str()));
     run(app, names, Of::Session, &mut unit);
     user(app, Of::Session, &mut unit);
     see(app, &mut unit);

@@ -8,6 +8,7 @@ pub mod copy_file;
 pub mod copy_tree;
 pub mod create;
 pub mod delete;
+pub mod ground;
 pub mod grow;
 pub mod marks;
 pub mod overlay;

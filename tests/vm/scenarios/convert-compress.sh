@@ -1,5 +1,5 @@
 # What it shows: a compressed image is the same root in less room, the same bytes twice, and its app runs; where mkfs.erofs
-# Guests: trixie
+# Once: trixie
 # is too old, one line says so.
 
 made=$TEST_DIR/container

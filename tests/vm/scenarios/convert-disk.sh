@@ -1,5 +1,5 @@
 # What it shows: a signed disk image is one that systemd takes apart by itself: root, hash tree and signature.
-# Guests: trixie
+# Once: trixie
 
 snapshot
 dir=$(mktemp -d)

@@ -1,4 +1,5 @@
 # What it shows: each app in examples/ starts and does what it says, as it is shipped.
+# Once: bookworm
 # Timeout: 300
 
 examples=$TEST_DIR/examples

@@ -1,4 +1,5 @@
 # What it shows: an app without units says in its own journal why: unknown, masked, broken among 100, or not reloaded.
+# Container: yes
 # Timeout: 600
 
 good() { printf '[image]\ndirectory = "/opt/app"\n[service]\nexec = ["/busybox", "sleep", "600"]\n'; }
@@ -55,6 +56,8 @@ reload
 start broken
 
 # Many at once, none without its reason.
+none_starts() { [ -z "$(systemctl list-units --state=activating --no-legend 'app@none*')" ]; }
 systemctl reset-failed
 for n in $(seq 1 30); do systemctl start --no-block "app@none$n"; done
+eventually 120 none_starts
 for n in $(seq 1 30); do journal_has "app@none$n" "there is no app"; done

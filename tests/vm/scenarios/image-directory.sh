@@ -1,4 +1,5 @@
 # What it shows: a plain directory as an app's root: bound read-only, with the skeleton below it.
+# Container: yes
 
 mkdir -p /opt/hello
 cp -a "$(dirname "$(command -v busybox)")/busybox" /opt/hello/busybox

@@ -1,4 +1,6 @@
 # What it shows: a container image becomes virtual machines, each on a session's disk, started when its agent says so; the agent answers; ten take the room of one.
+# Container: yes
+# Once: trixie
 # Timeout: 420
 
 [ -n "$CONTAINER" ] || skip "machines in an emulated machine take minutes: tools/container run $GUEST microvm"

@@ -1,5 +1,5 @@
 # What it shows: several overlays are applied together or none of them, and declared ones come with a reload.
-# Guests: trixie
+# Container: yes
 # Timeout: 120
 
 for name in one two three; do

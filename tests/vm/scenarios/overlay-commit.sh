@@ -1,5 +1,5 @@
 # What it shows: what an overlay changes becomes an image, and the image applied is the same tree, file by file.
-# Guests: trixie
+# Container: yes
 # Timeout: 180
 
 target=/usr/share/veneer-commit
@@ -47,6 +47,6 @@ veneer overlay apply commit "$STORE/change.raw" "$target" --writable --persisten
 whole "$target" | diff /root/commit.before -
 veneer overlay remove commit
 # An image that was changed is no source.
-printf x | dd of="$STORE/change.raw" bs=1 seek=1000000 conv=notrunc 2>/dev/null
+printf changed | dd of="$STORE/change.raw" bs=1 seek=1000000 conv=notrunc 2>/dev/null
 fails_with "is damaged in block" veneer overlay apply commit "$STORE/change.raw" "$target"
 expect "$(veneer overlay list)" "no overlay lies over this host"

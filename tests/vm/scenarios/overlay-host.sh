@@ -1,5 +1,5 @@
 # What it shows: overlays lie over the host, are listed, written, reset, rolled back and removed; nothing stays.
-# Guests: trixie
+# Container: yes
 # Timeout: 120
 
 target=/usr/share/veneer-host

@@ -1,5 +1,5 @@
 # What it shows: over a hundred hostile requests of a user, each refused with its reason, and the host unchanged.
-# Guests: trixie
+# Container: yes
 # Tier: soak
 # Timeout: 300
 

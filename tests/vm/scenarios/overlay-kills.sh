@@ -1,5 +1,5 @@
 # What it shows: an act that is killed at any moment is finished or undone, and nothing that was written is lost.
-# Guests: trixie
+# Container: yes
 # Timeout: 600
 
 count=$(scale 12)

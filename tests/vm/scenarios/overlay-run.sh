@@ -1,5 +1,5 @@
 # What it shows: any user runs a command under an overlay that nobody else sees, and nothing is left of it.
-# Guests: trixie
+# Container: yes
 # Timeout: 60
 
 id veneer-u >/dev/null 2>&1 || useradd --create-home veneer-u

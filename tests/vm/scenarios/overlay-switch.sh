@@ -1,5 +1,5 @@
 # What it shows: whoever reads a file of a target sees the old or the new content, and processes go on, through applies and resets.
-# Guests: trixie
+# Container: yes
 # Timeout: 300
 
 target=/usr/share/veneer-switch

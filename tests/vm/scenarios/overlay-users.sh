@@ -1,9 +1,10 @@
 # What it shows: users ask for overlays over the host, polkit and limits decide, and nobody touches another's.
-# Guests: trixie
+# Container: yes
 # Timeout: 180
 
 for user in veneer-a veneer-b; do
 	id "$user" >/dev/null 2>&1 || useradd --create-home "$user"
+	chmod 700 "/home/$user"
 done
 as() { setpriv --reuid="$1" --regid="$1" --init-groups env HOME="/home/$1" "${@:2}"; }
 target=/usr/share/veneer-users

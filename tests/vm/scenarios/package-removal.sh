@@ -1,4 +1,5 @@
 # What it shows: removing Veneer's package with apps running leaves nothing mounted, and installing it needs no reboot.
+# Once: trixie
 # Timeout: 180
 
 . "$TEST_DIR/package.sh"

@@ -1,4 +1,5 @@
 # What it shows: an upgrade of Veneer's package with apps running disturbs none of them, and stops leave nothing.
+# Once: bookworm
 # Timeout: 180
 
 . "$TEST_DIR/package.sh"

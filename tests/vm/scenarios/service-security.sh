@@ -1,4 +1,5 @@
 # What it shows: systemd's own judgement of the strict profile: an exposure of at most 1.5.
+# Container: yes
 
 hello_app hello 'httpd -f -p 8080 -h /srv/www'
 reload

@@ -1,4 +1,5 @@
 # What it shows: schedule makes a timer beside the service that starts the app.
+# Container: yes
 
 image tick
 snapshot

@@ -1,5 +1,5 @@
 # What it shows: a session is a writable copy of an ext4 image, made by its unit and gone with it; what is bad makes none.
-# Guests: trixie
+# Container: yes
 # Timeout: 180
 
 veneer image convert "dir:$TEST_DIR/scenarios" --format=ext4 --size=32M --output="$STORE/disk" >/dev/null 2>&1 ||

@@ -1,5 +1,5 @@
 # What it shows: prune keeps what is named, masked, pinned, loaded, mounted or looped, and removes the rest; what cannot be read stops it.
-# Once: trixie
+# Container: yes
 # Timeout: 180
 
 prune=/usr/libexec/veneer/veneer-prune

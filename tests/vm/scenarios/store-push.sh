@@ -1,5 +1,5 @@
 # What it shows: a converted, signed image goes to a registry as an artifact; an app of another host pulls it, converts nothing, and runs.
-# Once: trixie
+# Container: yes
 # Timeout: 120
 
 command -v docker-registry >/dev/null || skip 'there is no docker-registry'

@@ -1,5 +1,5 @@
 # What it shows: a scrub reads every block, names what is damaged, and reads the other images all the same; what it can be made of is made again.
-# Once: trixie
+# Container: yes
 # Timeout: 120
 
 image good
