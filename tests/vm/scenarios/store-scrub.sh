@@ -2,6 +2,7 @@
 # Container: yes
 # Timeout: 120
 
+in_time veneer-scrub@.service veneer-mend.service
 image good
 image bad
 printf 'x' | dd of="$STORE/bad.raw" bs=1 seek=20000 conv=notrunc status=none
