@@ -1,11 +1,12 @@
 # What it shows: a new version that does not come up is left by itself, once, for the one that it came from.
 # Once: trixie
+# Tier: soak
 # Timeout: 120
 
 # A tar is a source as well, and needs no tool: the versions differ in one page, and the last one in its program.
 dir=/srv/oci-rollback
 mkdir -p "$dir/root"
-tar -xf "$TEST_DIR/container/hello.docker.tar" -C "$dir" 1/layer.tar
+tar -xf "$TEST_DIR/container/hello.docker.tar" -C "$dir" ./1/layer.tar
 tar -xf "$dir/1/layer.tar" -C "$dir/root"
 pack() { tar -C "$dir/root" --sort=name --mtime=@0 --owner=0 --group=0 -cf "$dir/new.tar" . && mv "$dir/new.tar" "$dir/app.tar"; }
 echo one >"$dir/root/srv/www/index.html"
