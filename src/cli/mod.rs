@@ -33,6 +33,7 @@ mod overlay_diff;
 mod overlay_host;
 mod overlay_list;
 mod overlay_run;
+mod overlay_share;
 mod pulled;
 mod reload;
 mod session;
