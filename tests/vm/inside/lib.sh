@@ -162,6 +162,29 @@ scale() {
 	echo "$n"
 }
 
+# --- a store that shares data
+
+# reflink_store: images and sessions on an XFS of their own, by the files of examples/reflink.
+reflink_store() {
+	local example=$TEST_DIR/examples/reflink
+	truncate -s 1G /var/lib/veneer-pool.xfs
+	mkfs.xfs -q -m reflink=1 /var/lib/veneer-pool.xfs
+	install -m 644 "$example/srv-veneer.mount" /etc/systemd/system/
+	install -D -m 644 "$example/pool.toml" /etc/veneer/veneer.toml.d/pool.toml
+	reload
+	systemctl start srv-veneer.mount
+	mkdir /srv/veneer/images /srv/veneer/sessions
+}
+
+reflink_store_gone() {
+	rm /etc/veneer/veneer.toml.d/pool.toml
+	# Not by systemd: in a container it finds the control group of this unit gone by now, and gives up (257).
+	umount /srv/veneer
+	rm /etc/systemd/system/srv-veneer.mount /var/lib/veneer-pool.xfs
+	rmdir /srv/veneer
+	reload
+}
+
 # --- what is left
 
 # A container sees the loop devices of the whole machine; its own are those whose file it can see.
