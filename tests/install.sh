@@ -37,12 +37,12 @@ data() {
 		there 'regular file' 644 "/usr/share/$path"
 	done
 	for path in systemd/system/veneer-{prune.service,prune.timer,prune-full.service,prune-full.path,scrub@.service,scrub@.timer} \
-		systemd/system/{app@,veneer-check@,veneer-convert@,veneer-inject@,veneer-verity@,veneer-overlay@,veneer-pull@,veneer-rollback@}.service \
+		systemd/system/{app@,veneer-check@,veneer-convert@,veneer-inject@,veneer-verity@,veneer-overlay@,veneer-pull@,veneer-rollback@,veneer-mend,veneer-prune,veneer-scrub@}.service \
 		systemd/system/veneer-session-reap.service \
 		systemd/system/veneer-overlay-{host@,recover,request@}.service systemd/system/veneer-overlay-request.socket \
 		systemd/system/{app-session-@,veneer-clone-@}.service.d/10-veneer.conf \
 		systemd/system/{run-veneer-apps-.mount,veneer-verity@.service}.d/10-veneer.conf tmpfiles.d/veneer.conf \
-		veneer/profiles/{default,nonetwork,trusted}.conf; do
+		veneer/profiles/{default,nonetwork,trusted,convert-layers,pull-build,pull-storage}.conf; do
 		there 'regular file' 644 "/usr/lib/$path"
 	done
 	# What the repository has, the tree must have.

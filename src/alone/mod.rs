@@ -186,33 +186,11 @@ impl fmt::Display for Step {
 ///
 /// The kernel lets nobody without privileges lay an overlay over them: they would be hidden, and are locked.
 pub fn submounts(mountinfo: &str, target: &Path) -> Vec<PathBuf> {
-    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
-    let points = points.map(|point| PathBuf::from(unescaped(point)));
+    let points = crate::mountinfo::entries(mountinfo).map(|mount| PathBuf::from(mount.place));
     let mut below: Vec<PathBuf> = points.filter(|point| point != target && point.starts_with(target)).collect();
     below.sort_unstable();
     below.dedup();
     below
-}
-
-/// Octal escapes as the kernel writes them.
-fn unescaped(text: &str) -> OsString {
-    use std::os::unix::ffi::OsStringExt as _;
-    let (mut out, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((first, behind)) = rest.split_first() {
-        let octal = (*first == b'\\').then(|| behind.get(..3)).flatten();
-        let code = octal.and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                rest = &behind[3..];
-            }
-            None => {
-                out.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    OsString::from_vec(out)
 }
 
 #[cfg(test)]

@@ -76,6 +76,17 @@ with_journal() {
 
 running() { systemctl is-active --quiet "app@$1.service"; }
 
+# in_time UNIT...: units that wait for idle moments run as any other in this scenario: a busy machine has none.
+in_time() {
+	local unit
+	for unit in "$@"; do
+		mkdir -p "/run/systemd/system/$unit.d"
+		printf '[Service]\nNice=0\nCPUSchedulingPolicy=other\nIOSchedulingClass=best-effort\n' \
+			>"/run/systemd/system/$unit.d/veneer-test-in-time.conf"
+	done
+	systemctl daemon-reload
+}
+
 # --- waiting, failing, looking
 
 # eventually SECONDS COMMAND...: until it succeeds, at most so long; five times that, since a guest may be emulated, and not alone.
@@ -233,6 +244,7 @@ clean_slate() {
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
 	rm -rf /etc/veneer/* /run/veneer/apps.d /usr/lib/veneer/apps.d/* /usr/local/lib/veneer/apps.d \
 		/etc/systemd/system/app@*.d /etc/systemd/system/*.wants/app@* /run/systemd/system/app@*.d \
+		/run/systemd/system/*.d/veneer-test-in-time.conf \
 		/etc/verity.d /var/lib/veneer/{images,overlays,apps,updates,refs,pins,trash}/* /var/lib/veneer/blobs/sha256 /run/veneer/verified/*
 	systemctl reset-failed 2>/dev/null || :
 	reload

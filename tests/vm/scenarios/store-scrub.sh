@@ -1,7 +1,8 @@
-# What it shows: a scrub reads every block, names what is damaged, goes on where it stopped, and reads the other images all the same.
+# What it shows: a scrub reads every block, names what is damaged, and reads the other images all the same; what it can be made of is made again.
 # Container: yes
 # Timeout: 120
 
+in_time veneer-scrub@.service veneer-mend.service
 image good
 image bad
 printf 'x' | dd of="$STORE/bad.raw" bs=1 seek=20000 conv=notrunc status=none
@@ -13,6 +14,20 @@ has "$(cat /var/lib/veneer/scrub/bad.json)" 'damaged'
 ! systemctl start veneer-scrub@all.service 2>/dev/null || fail 'a damaged image is good'
 journal_has veneer-scrub@all.service 'good: every block'
 journal_has veneer-scrub@all.service 'bad.raw is damaged'
+eventually 10 bash -c '! systemctl is-active --quiet veneer-mend.service'
+journal_has veneer-mend.service 'bad is damaged, and it is not known of what'
+
+# Made of a container image: a good copy takes the place of the damaged one.
+veneer image pull "oci-archive:$TEST_DIR/container/hello.oci.tar"
+raw=$(echo "$STORE"/sha256-*.raw)
+name=$(basename "$raw" .raw)
+sum=$(sha256sum <"$raw")
+printf 'x' | dd of="$raw" bs=1 seek=20000 conv=notrunc status=none
+! systemctl start "veneer-scrub@$(systemd-escape "$name").service" 2>/dev/null || fail 'a damaged image is good'
+eventually 20 veneer image verify "$name"
+expect "$(sha256sum <"$raw")" "$sum"
+journal_has veneer-mend.service "$name: it was damaged, and was made again of oci-archive:"
+[ ! -e "/var/lib/veneer/scrub/$name.json" ] || fail 'it is still taken for damaged'
 systemctl reset-failed
 veneer image list
 rm -rf /var/lib/veneer/scrub
