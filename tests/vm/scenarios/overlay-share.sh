@@ -1,6 +1,5 @@
 # What it shows: an overlay goes to another user in one file, hostile files are refused, and one command can write over it alone.
-# Guests: trixie
-# Tier: soak
+# Container: yes
 # Timeout: 400
 
 id veneer-s >/dev/null 2>&1 || useradd --create-home veneer-s

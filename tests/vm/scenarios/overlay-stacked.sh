@@ -1,6 +1,6 @@
 # What it shows: an overlay lies over a place that is on overlayfs itself; where the kernel stacks no deeper, nothing is changed.
-# Tier: soak
-# Timeout: 120
+# Container: yes
+# Timeout: 300
 
 place=/usr/share/veneer-stacked
 target=$place/dir
