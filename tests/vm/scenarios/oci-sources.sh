@@ -1,5 +1,6 @@
 # What it shows: an app starts from a registry and from archives, and again without them; a pull that fails says why.
 # Container: yes
+# Tier: soak
 # Timeout: 600
 
 made=$TEST_DIR/container
