@@ -1,6 +1,6 @@
 # What it shows: an app whose image came from a registry starts at boot without the registry.
 # Tier: soak
-# Timeout: 120
+# Timeout: 300
 
 before_reboot() {
 	command -v skopeo >/dev/null && command -v docker-registry >/dev/null || skip "skopeo or docker-registry is not installed here"

@@ -1,6 +1,7 @@
 # What it shows: with the disk full at any point of a pull and a conversion, the error is plain, and what was there is there.
 # Container: yes
 # Once: trixie
+# Tier: soak
 # Timeout: 900
 
 command -v skopeo >/dev/null && command -v docker-registry >/dev/null || skip "skopeo or docker-registry is not installed here"

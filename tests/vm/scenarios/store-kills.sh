@@ -1,6 +1,7 @@
 # What it shows: pull, conversion, prune and rm killed at random moments leave every image whole, what is in use there, and nothing for good.
 # Container: yes
 # Once: trixie
+# Tier: soak
 # Timeout: 3600
 
 # Each of the four once; 75 times in a soak, or COUNT. SEED does the same again as far as the machine's timing allows.
