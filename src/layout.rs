@@ -137,3 +137,16 @@ impl AppPaths {
 pub fn path(constant: &str) -> AbsPath {
     AbsPath::parse(constant).unwrap_or_else(|_| unreachable!("{constant} is a clean path"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_directory_of_the_store_is_made_by_tmpfiles_which_labels_it_where_selinux_is() {
+        let conf = include_str!("../tmpfiles.d/veneer.conf");
+        for place in [STORE, IMAGES, BLOBS, RECORDS, VERSIONS, HISTORIES, PINS, TRASH, SCRUB] {
+            assert!(conf.contains(&format!("\nd {place} 0")), "{place}");
+        }
+    }
+}

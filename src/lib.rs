@@ -22,6 +22,7 @@ pub mod layout;
 pub mod live;
 pub mod merge;
 pub mod message;
+pub mod mountinfo;
 pub mod name;
 pub mod oci;
 pub mod origin;

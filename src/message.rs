@@ -98,6 +98,8 @@ pub const PRUNE_FAILED: MessageId = MessageId("8dc68346d1144855af63b249bff235bf"
 pub const SCRUBBED: MessageId = MessageId("5c847c9129e54d39b71a8527c868ad30");
 /// An image was read as a whole, and is not what its root hash says.
 pub const DAMAGED: MessageId = MessageId("2b13e892dfba4c42a74c5889047696f7");
+/// An image was damaged, and was made again.
+pub const MENDED: MessageId = MessageId("9a1d1e6c6a2f4c0f8f0c5b8e7d43b2a6");
 
 /// All of them, for the test that each is in the catalog.
 pub const ALL: &[MessageId] = &[
@@ -136,6 +138,7 @@ pub const ALL: &[MessageId] = &[
     PRUNE_FAILED,
     SCRUBBED,
     DAMAGED,
+    MENDED,
     PULLED,
     NOT_PULLED,
     UPDATED,

@@ -26,7 +26,7 @@ programs() {
 	local name
 	there 'regular file' 755 /usr/bin/veneer
 	there 'regular file' 755 /usr/lib/systemd/system-generators/veneer-generator
-	for name in clone convert explain inject verity overlay prune pull signature version; do
+	for name in clone convert explain inject verity overlay overlay-request prune pull signature version; do
 		there 'regular file' 755 "/usr/libexec/veneer/veneer-$name"
 	done
 }
@@ -37,23 +37,31 @@ data() {
 		there 'regular file' 644 "/usr/share/$path"
 	done
 	for path in systemd/system/veneer-{prune.service,prune.timer,prune-full.service,prune-full.path,scrub@.service,scrub@.timer} \
-		systemd/system/{app@,veneer-check@,veneer-convert@,veneer-inject@,veneer-verity@,veneer-overlay@,veneer-pull@,veneer-rollback@}.service \
+		systemd/system/{app@,veneer-check@,veneer-convert@,veneer-inject@,veneer-verity@,veneer-overlay@,veneer-pull@,veneer-rollback@,veneer-mend,veneer-prune,veneer-scrub@}.service \
 		systemd/system/veneer-session-reap.service \
+		systemd/system/veneer-overlay-{host@,recover,request@}.service systemd/system/veneer-overlay-request.socket \
 		systemd/system/{app-session-@,veneer-clone-@}.service.d/10-veneer.conf \
 		systemd/system/{run-veneer-apps-.mount,veneer-verity@.service}.d/10-veneer.conf tmpfiles.d/veneer.conf \
-		veneer/profiles/{default,nonetwork,trusted}.conf; do
+		veneer/profiles/{default,nonetwork,trusted,convert-layers,pull-build,pull-storage}.conf; do
 		there 'regular file' 644 "/usr/lib/$path"
 	done
 	# What the repository has, the tree must have.
 	shipped udev/60-veneer.rules /usr/lib/udev/rules.d
 	shipped catalog/veneer.catalog /usr/lib/systemd/catalog
 	shipped share/veneer.app.schema.json /usr/share/veneer
+	shipped share/veneer.overlay.schema.json /usr/share/veneer
 	shipped share/veneer.toml.schema.json /usr/share/veneer
+	shipped polkit/io.veneer.overlay.policy /usr/share/polkit-1/actions
+	shipped examples/overlays.d/site.toml /usr/share/doc/veneer/examples/overlays.d
+	shipped examples/overlays/batch.toml /usr/share/doc/veneer/examples/overlays
+	shipped examples/polkit/50-veneer-overlay.rules /usr/share/doc/veneer/examples/polkit
+	shipped docs/overlays.md /usr/share/doc/veneer/docs
 	shipped examples/hello.toml /usr/share/doc/veneer/examples
 	for path in microvm/{README.md,microvm.toml,microvm.env,microvm@.service} reflink/{README.md,pool.toml,srv-veneer.mount}; do
 		shipped "examples/$path" "/usr/share/doc/veneer/examples/$(dirname "$path")"
 	done
 	there directory 755 /etc/veneer/apps.d
+	there directory 755 /etc/veneer/overlays.d
 	there directory 755 /usr/lib/veneer/apps.d
 }
 

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
-use veneer::config::keys::{APP, SETTINGS, Section};
-use veneer::config::{ConfigText, Dir, File, Host, load_app};
+use veneer::config::keys::{APP, BATCH, HOST_OVERLAY, SETTINGS, Section};
+use veneer::config::{AppText, ConfigText, Dir, File, Host, load_app, load_batch, load_overlay};
+use veneer::name::AppId;
 
 fn repo(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -185,6 +186,8 @@ fn same_keys(name: &str, start: &str, table: &[Section]) {
 fn schemas_and_reader_know_the_same_keys() {
     same_keys("veneer.app.schema.json", "/$defs/part", APP);
     same_keys("veneer.toml.schema.json", "", SETTINGS);
+    same_keys("veneer.overlay.schema.json", "/$defs/part", HOST_OVERLAY);
+    same_keys("veneer.overlay.schema.json", "/$defs/batch", BATCH);
 }
 
 #[test]
@@ -196,6 +199,10 @@ fn every_example_fits_the_schema() {
     }
     let (_, template) = read(&repo("examples/templates.d/web.toml"));
     assert_eq!(check.valid(&schema["$defs"]["part"], &template), Ok(()));
+    let overlay = self::schema("veneer.overlay.schema.json");
+    let check = Check { root: &overlay };
+    assert_eq!(check.valid(&overlay, &read(&repo("examples/overlays.d/site.toml")).1), Ok(()));
+    assert_eq!(check.valid(&overlay["$defs"]["batch"], &read(&repo("examples/overlays/batch.toml")).1), Ok(()));
     let settings = self::schema("veneer.toml.schema.json");
     assert_eq!(Check { root: &settings }.valid(&settings, &read(&repo("examples/veneer.toml")).1), Ok(()));
 }
@@ -220,6 +227,42 @@ fn every_example_loads_without_a_word() {
     let settings = File::new("/etc/veneer/veneer.toml", read(&repo("examples/veneer.toml")).0);
     let text = ConfigText::from_dirs(vec![Dir { settings: Some(settings), ..Dir::default() }]);
     assert_eq!(Host::load(&text).1, []);
+    let site = File::new("/etc/veneer/overlays.d/site.toml", read(&repo("examples/overlays.d/site.toml")).0);
+    let site = AppText { id: AppId::parse("site").unwrap(), file: site, drop_ins: Vec::new() };
+    assert_eq!(load_overlay(&site).unwrap().target.as_str(), "/usr/share/site");
+    let batch = File::new("batch.toml", read(&repo("examples/overlays/batch.toml")).0);
+    assert_eq!(load_batch(&batch).unwrap().len(), 2);
+}
+
+/// Each is refused by the schema and by the reader.
+#[test]
+fn the_schema_of_overlays_refuses_what_the_reader_refuses() {
+    let schema = schema("veneer.overlay.schema.json");
+    let check = Check { root: &schema };
+    let good = "[overlay]\nsource = \"/srv/a\"\ntarget = \"/usr/share/a\"\n";
+    let refused = |text: &str| {
+        let file = File::new("/etc/veneer/overlays.d/a.toml", text);
+        let text = AppText { id: AppId::parse("a").unwrap(), file, drop_ins: Vec::new() };
+        load_overlay(&text).is_err()
+    };
+    let fits = |text: &str| check.valid(&schema, &object(DeTable::parse(text).unwrap().into_inner()));
+    assert_eq!((fits(good), refused(good)), (Ok(()), false));
+    for bad in [
+        "mode = \"rw\"",
+        "persistent = \"yes\"",
+        "size = \"1.5G\"",
+        "owner = \"alice\"",
+        "base-changed = \"ask\"",
+        "force-target = \"usr\"",
+        "options = [\"metacopy=on\"]",
+        "name = \"a\"",
+    ] {
+        let text = format!("{good}{bad}\n");
+        assert!(fits(&text).is_err() && refused(&text), "{bad}");
+    }
+    for incomplete in ["", "[overlay]\n", "[overlay]\nsource = \"/srv/a\"\n", "overlay = 1\n"] {
+        assert!(fits(incomplete).is_err() && refused(incomplete), "{incomplete}");
+    }
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub enum Source {
     Directory(PathBuf),
     /// A file, in the place of another.
     File(PathBuf),
+    /// Layers of an overlay over the host, the topmost first; none if it lies over the target already.
+    Layers(Vec<PathBuf>),
 }
 
 /// What becomes of what is written to the target.
@@ -115,13 +117,18 @@ impl Alone {
         let mut steps = vec![Step::Unshare(self.privilege)];
         match &self.source {
             Source::File(source) => steps.push(Step::Bind { source: source.clone(), target: self.target.clone() }),
-            Source::Directory(source) => self.overlay(source, &mut steps)?,
+            Source::Directory(source) => self.overlay(std::slice::from_ref(source), &mut steps)?,
+            // An overlay that nobody writes to has two layers at least (overlayfs.rst, "Multiple lower layers").
+            Source::Layers(layers) if layers.is_empty() && self.writes == Writes::Refused => {
+                steps.push(Step::Bind { source: self.target.clone(), target: self.target.clone() });
+            }
+            Source::Layers(layers) => self.overlay(layers, &mut steps)?,
         }
         Ok(steps)
     }
 
-    fn overlay(&self, source: &Path, steps: &mut Vec<Step>) -> Result<(), String> {
-        let lower = [source, &self.target];
+    fn overlay(&self, layers: &[PathBuf], steps: &mut Vec<Step>) -> Result<(), String> {
+        let lower: Vec<&Path> = layers.iter().chain([&self.target]).map(PathBuf::as_path).collect();
         let (upper, momentary) = match &self.writes {
             Writes::Refused => (None, None),
             Writes::Kept(directory) => {
@@ -129,7 +136,7 @@ impl Alone {
                 (Some(directory.clone()), None)
             }
             Writes::Memory(size) => {
-                let at = self.momentary(source)?;
+                let at = self.momentary(&lower)?;
                 steps.push(Step::Memory { at: at.clone(), size: *size });
                 (Some(at.clone()), Some(at))
             }
@@ -142,8 +149,8 @@ impl Alone {
     }
 
     /// A directory that hides neither side when something is mounted over it.
-    fn momentary(&self, source: &Path) -> Result<PathBuf, String> {
-        let free = |at: &str| !source.starts_with(at) && !self.target.starts_with(at);
+    fn momentary(&self, layers: &[&Path]) -> Result<PathBuf, String> {
+        let free = |at: &str| layers.iter().all(|layer| !layer.starts_with(at));
         let found = MOMENTARY.iter().find(|at| free(at)).map(PathBuf::from);
         found.ok_or_else(|| "there is no directory to mount the writable side over for a moment".into())
     }
@@ -179,33 +186,11 @@ impl fmt::Display for Step {
 ///
 /// The kernel lets nobody without privileges lay an overlay over them: they would be hidden, and are locked.
 pub fn submounts(mountinfo: &str, target: &Path) -> Vec<PathBuf> {
-    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
-    let points = points.map(|point| PathBuf::from(unescaped(point)));
+    let points = crate::mountinfo::entries(mountinfo).map(|mount| PathBuf::from(mount.place));
     let mut below: Vec<PathBuf> = points.filter(|point| point != target && point.starts_with(target)).collect();
     below.sort_unstable();
     below.dedup();
     below
-}
-
-/// Octal escapes as the kernel writes them.
-fn unescaped(text: &str) -> OsString {
-    use std::os::unix::ffi::OsStringExt as _;
-    let (mut out, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((first, behind)) = rest.split_first() {
-        let octal = (*first == b'\\').then(|| behind.get(..3)).flatten();
-        let code = octal.and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                rest = &behind[3..];
-            }
-            None => {
-                out.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    OsString::from_vec(out)
 }
 
 #[cfg(test)]
@@ -252,6 +237,23 @@ mod tests {
     fn a_file_takes_the_place_of_a_file() {
         let alone = Alone { source: Source::File("/home/a/issue".into()), ..alone(Writes::Refused) };
         assert_eq!(said(&alone)[1], "bind /home/a/issue over /usr/share/doc, read-only");
+    }
+
+    #[test]
+    fn an_overlay_over_the_host_is_a_layer_or_lies_there_already() {
+        let of = |layers: &[&str], writes| {
+            let source = Source::Layers(layers.iter().map(PathBuf::from).collect());
+            said(&Alone { source, privilege: Privilege::Root, ..alone(writes) })
+        };
+        let active = of(&[], Writes::Memory(None));
+        let options = "lowerdir=/usr/share/doc,upperdir=/mnt/upper,workdir=/mnt/work";
+        assert_eq!(active[2], format!("mount an overlay over /usr/share/doc: {options}"));
+        assert_eq!(of(&[], Writes::Refused)[1], "bind /usr/share/doc over /usr/share/doc, read-only");
+        let stopped = of(&["/run/a/upper", "/run/a/tree"], Writes::Refused);
+        assert_eq!(
+            stopped[1],
+            "mount an overlay over /usr/share/doc: ro,lowerdir=/run/a/upper:/run/a/tree:/usr/share/doc"
+        );
     }
 
     #[test]

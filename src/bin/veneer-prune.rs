@@ -11,8 +11,8 @@ use veneer::host::journal::{Caller, Entry, Journal, Weight};
 use veneer::host::prune::{self, Outcome, Pruned};
 use veneer::host::terminal;
 use veneer::message::{self, MessageId};
-use veneer::store::prune::{Item, Verdict};
 use veneer::store::spec::{Arguments, Spec};
+use veneer::store::verdict::{Item, Verdict};
 use veneer::store::verdict_text::{Row, line, lines};
 use veneer::sysexits::Exit;
 

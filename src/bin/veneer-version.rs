@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use veneer::convert::fault::exit_of;
 use veneer::host::interruption::Interruption;
 use veneer::host::journal::{Caller, Entry, Journal, Weight};
+use veneer::host::pull::Listener;
 use veneer::host::store::StoreDir;
-use veneer::host::version::{self, App, Made};
+use veneer::host::version::{self, App, Made, Mended};
 use veneer::host::{systemctl, terminal};
 use veneer::layout::{IMAGES, VERSIONS};
 use veneer::message::{self, MessageId};
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let (what, failed) = match &verb {
         Verb::Make(make) => (format!("making an image of {}", make.origin), message::NOT_CONVERTED),
         Verb::Rollback(of) | Verb::Failed(of) => (format!("going back with {}", of.app), message::NOT_CONVERTED),
+        Verb::Mend(_) => ("making damaged images again".to_owned(), message::NOT_CONVERTED),
     };
     match run(&verb, &journal) {
         Ok(()) => Exit::Success.into(),
@@ -64,6 +66,52 @@ fn run(verb: &Verb, journal: &Journal) -> Result<()> {
             Ok(())
         }
         Verb::Failed(of) => failed(&store, &of.app, journal),
+        Verb::Mend(mend) if mend.dry_run => {
+            let damaged = version::damaged(&store)?;
+            show(&damaged.iter().map(|name| format!("make {IMAGES}/{name}.raw again")).collect::<Vec<_>>())
+        }
+        Verb::Mend(_) => mended(&store, journal),
+    }
+}
+
+/// All that is damaged, one after the other: what cannot be made again does not stop the rest.
+fn mended(store: &StoreDir, journal: &Journal) -> Result<()> {
+    let interruption = Interruption::watch(NAME)?;
+    let mut failed = None;
+    for name in version::damaged(store)? {
+        let path = format!("{IMAGES}/{name}.raw");
+        let told = Teller { journal, path: &path };
+        match version::mend(store, &name, &told, &interruption) {
+            Ok(Mended::Anew(reference)) => {
+                let text = format!("{name}: it was damaged, and was made again of {reference}");
+                Entry::about_image(Weight::Info, message::MENDED, Some(&path)).say(journal, &text);
+            }
+            Ok(Mended::Unknown) => {
+                let said = format!("{name} is damaged, and it is not known of what it can be made again");
+                failed = Some(told.wrong(Fault::no_input(said).into()));
+            }
+            Err(error) => failed = Some(told.wrong(error.context(format!("making {name} again")))),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Says what becomes of one damaged image.
+struct Teller<'a> {
+    journal: &'a Journal,
+    path: &'a str,
+}
+
+impl Teller<'_> {
+    fn wrong(&self, error: anyhow::Error) -> anyhow::Error {
+        Entry::about_image(Weight::Error, message::DAMAGED, Some(self.path)).say(self.journal, &format!("{error:#}"));
+        error
+    }
+}
+
+impl Listener for Teller<'_> {
+    fn hear(&self, text: &str) {
+        Entry::about_image(Weight::Info, message::PULLED, Some(self.path)).say(self.journal, text);
     }
 }
 

@@ -116,6 +116,11 @@ pub(super) fn state<'a>(names: &Names, states: &'a States) -> &'a str {
     if units_of(names).into_iter().any(|unit| states.of(unit.as_str()).active() == "failed") {
         return "failed";
     }
+    // Its service waits meanwhile, and says nothing.
+    let making = [&names.pull, &names.convert, &names.verity];
+    if making.iter().any(|unit| states.of(unit.as_str()).active() == "activating") {
+        return "activating";
+    }
     let beside = [(&names.socket, "listening"), (&names.timer, "waiting")];
     let up = beside.iter().find(|(unit, _)| states.of(unit.as_str()).is_up());
     up.map_or("inactive", |(_, word)| word)

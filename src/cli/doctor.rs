@@ -4,7 +4,8 @@
 
 use super::args::Doctor;
 use super::context::Context;
-use super::doctor_looks::{Facts, Feature, Owned, look};
+use super::doctor_looks::{Facts, Feature, Owned, Tool, look};
+use super::doctor_requests;
 use super::doctor_sessions;
 use super::json;
 use super::style::Style;
@@ -80,10 +81,11 @@ fn findings(facts: &Facts) -> Vec<Finding> {
     all.push(generator(facts));
     all.push(missing("files", &facts.missing_files, "install Veneer again: meson install, or the package"));
     all.push(udev(facts));
-    all.extend(facts.tools.iter().map(|(tool, package, there)| self::tool(tool, package, *there)));
+    all.extend(facts.tools.iter().map(tool));
     all.push(certificates(facts));
     all.extend(facts.online.then(|| kernel_keys(facts)));
     all.extend(facts.owned.iter().filter_map(owned));
+    all.extend(facts.online.then(|| doctor_requests::finding(facts.requests)));
     all.extend(facts.sessions.iter().flat_map(doctor_sessions::findings));
     all.push(apps(facts));
     all.extend(facts.stale.iter().map(|(id, reason)| {
@@ -163,12 +165,14 @@ fn udev(facts: &Facts) -> Finding {
     Finding::new("udev", Level::Warn, text).advise("install Veneer again, then udevadm control --reload")
 }
 
-fn tool(tool: &str, package: &str, there: bool) -> Finding {
-    if there {
-        return Finding::ok(tool, "installed");
-    }
-    Finding::new(tool, Level::Warn, "not installed: only needed for making images")
-        .advise(format!("apt install {package}"))
+fn tool(tool: &Tool) -> Finding {
+    let Tool { name, package, purpose, there, app } = tool;
+    let finding = match (there, app) {
+        (true, _) => return Finding::ok(name, "installed"),
+        (false, Some(app)) => Finding::new(name, Level::Fail, format!("not installed, and {app} cannot do without")),
+        (false, None) => Finding::new(name, Level::Warn, format!("not installed: only needed for {purpose}")),
+    };
+    finding.advise(format!("apt install {package}"))
 }
 
 fn certificates(facts: &Facts) -> Finding {
@@ -279,7 +283,18 @@ mod tests {
         let facts = Facts { systemd: Some("systemd 247 (247.3)".into()), switched_off: true, ..good() };
         let off = "switched off by veneer=0 on the kernel's command line: no app has units";
         assert_eq!(bad(&facts), ["systemd 247 (247.3)", off]);
-        let facts = Facts { signed: vec!["hello".into()], tools: vec![("mkfs.erofs", "erofs-utils", false)], ..good() };
+        let tool = |app: Option<&str>| Tool {
+            name: "skopeo",
+            package: "skopeo",
+            purpose: "making images",
+            there: false,
+            app: app.map(str::to_owned),
+        };
+        assert_eq!(
+            bad(&Facts { tools: vec![tool(Some("web"))], ..good() }),
+            ["not installed, and web cannot do without"]
+        );
+        let facts = Facts { signed: vec!["hello".into()], tools: vec![tool(None)], ..good() };
         let none = "none in /etc/verity.d, /run/verity.d and /usr/lib/verity.d, and hello requires a signature";
         assert_eq!(bad(&facts), ["not installed: only needed for making images", none]);
     }

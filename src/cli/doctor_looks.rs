@@ -4,13 +4,15 @@
 
 use super::apps::{Standing, state, trust, views};
 use super::context::{Context, unit_patterns};
+use super::doctor_requests::{self, Requests};
 use super::doctor_sessions::{self, Sessions};
 use super::{diff, stale};
-use crate::app::{App, Image, ImagePlace};
+use crate::app::{App, Image, ImageFile, ImagePlace};
 use crate::config::Host;
 use crate::host::below_root;
 use crate::host::boot::Boot;
 use crate::layout::{CONFIG_DIRS, LIBEXEC, PROFILES, SKELETON, SYSTEM_UNITS, VERITY_CERTIFICATES};
+use crate::origin::Origin;
 use crate::plan::Names;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -32,8 +34,7 @@ pub(super) struct Facts {
     pub(super) switched_off: bool,
     pub(super) missing_files: Vec<String>,
     pub(super) udev_rule: bool,
-    /// Program, Debian's package, whether it is there.
-    pub(super) tools: Vec<(&'static str, &'static str, bool)>,
+    pub(super) tools: Vec<Tool>,
     /// Certificates, and whether each is in PEM.
     pub(super) certificates: Vec<(String, bool)>,
     /// Whether the kernel has dm-verity's keyring.
@@ -49,6 +50,20 @@ pub(super) struct Facts {
     pub(super) stale: Vec<(String, String)>,
     /// Unit files that a reload would change.
     pub(super) pending: usize,
+    /// Whether users can ask for overlays over the host.
+    pub(super) requests: Requests,
+}
+
+/// A program of others.
+#[derive(Clone, Debug)]
+pub(super) struct Tool {
+    pub(super) name: &'static str,
+    /// Debian's.
+    pub(super) package: &'static str,
+    pub(super) purpose: &'static str,
+    pub(super) there: bool,
+    /// An app that cannot be started without it.
+    pub(super) app: Option<String>,
 }
 
 /// A part of the kernel.
@@ -77,8 +92,16 @@ const FEATURES: [(&str, &str, &str, bool); 6] = [
     ("squashfs", "squashfs", "CONFIG_SQUASHFS", false),
     ("ext4", "ext4", "CONFIG_EXT4_FS", false),
 ];
-const TOOLS: [(&str, &str); 3] =
-    [("mkfs.erofs", "erofs-utils"), ("veritysetup", "cryptsetup-bin"), ("openssl", "openssl")];
+/// Name, package, and what it is for.
+const TOOLS: [(&str, &str, &str); 5] = [
+    ("mkfs.erofs", "erofs-utils", "making images"),
+    ("veritysetup", "cryptsetup-bin", "making images"),
+    ("openssl", "openssl", "making images"),
+    (SKOPEO, "skopeo", "images from registries and containers-storage"),
+    (BUILDAH, "buildah", "images that are built here, `build =` in [image]"),
+];
+const SKOPEO: &str = "skopeo";
+const BUILDAH: &str = "buildah";
 const PROGRAM_DIRS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /// systemd.generator(7), the strongest first.
 const GENERATOR_DIRS: [&str; 4] = [
@@ -98,10 +121,11 @@ pub(super) fn look(context: &Context) -> Result<Facts> {
         udev_rule: ["/etc", "/run", "/usr/lib", "/lib"]
             .iter()
             .any(|dir| there(&format!("{dir}/udev/rules.d/60-veneer.rules"))),
-        tools: TOOLS.map(|(tool, package)| (tool, package, has_program(&there, tool))).to_vec(),
+        tools: TOOLS.map(|tool| self::tool(&there, tool)).to_vec(),
         certificates: certificates(context)?,
         owned: owned(context)?,
         pending: diff::pending(context)?.len(),
+        requests: doctor_requests::look(&there),
         ..Facts::default()
     };
     if let Some(systemd) = context.systemd {
@@ -161,11 +185,24 @@ fn installed() -> Vec<String> {
         "veneer-inject@.service",
         "veneer-verity@.service",
         "veneer-verity@.service.d",
+        "veneer-pull@.service",
+        "veneer-rollback@.service",
+        "veneer-prune.service",
+        "veneer-scrub@.service",
         "veneer-overlay@.service",
         "run-veneer-apps-.mount.d",
     ];
-    let helpers =
-        ["veneer-verity", "veneer-overlay", "veneer-convert", "veneer-explain", "veneer-inject", "veneer-signature"];
+    let helpers = [
+        "veneer-verity",
+        "veneer-overlay",
+        "veneer-convert",
+        "veneer-explain",
+        "veneer-inject",
+        "veneer-signature",
+        "veneer-pull",
+        "veneer-version",
+        "veneer-prune",
+    ];
     let units = units.iter().map(|unit| format!("{SYSTEM_UNITS}/{unit}"));
     let helpers = helpers.iter().map(|helper| format!("{LIBEXEC}/{helper}"));
     units.chain(helpers).chain([PROFILES.to_owned(), format!("{SKELETON}/proc")]).collect()
@@ -173,6 +210,22 @@ fn installed() -> Vec<String> {
 
 fn has_program(there: &impl Fn(&str) -> bool, name: &str) -> bool {
     PROGRAM_DIRS.iter().any(|dir| there(&format!("{dir}/{name}")))
+}
+
+fn tool(there: &impl Fn(&str) -> bool, (name, package, purpose): (&'static str, &'static str, &'static str)) -> Tool {
+    Tool { name, package, purpose, there: has_program(there, name), app: None }
+}
+
+/// Programs that an app cannot be started without.
+fn needed(app: &App) -> &'static [&'static str] {
+    match &app.image {
+        Image::File(ImageFile { place: ImagePlace::Made(making), .. }) => match making.origin {
+            Origin::Registry(_) | Origin::Storage(_) => &[SKOPEO],
+            Origin::Build(_) => &[SKOPEO, BUILDAH],
+            Origin::Local(_) => &[],
+        },
+        _ => &[],
+    }
 }
 
 fn certificates(context: &Context) -> Result<Vec<(String, bool)>> {
@@ -227,6 +280,12 @@ fn apps(context: &Context, facts: &mut Facts) -> Result<()> {
         let id = view.id.to_string();
         if view.app.as_ref().map(trust) == Some("signed") {
             facts.signed.push(id.clone());
+        }
+        for name in view.app.as_ref().map(needed).unwrap_or_default() {
+            let tool = facts.tools.iter_mut().find(|tool| tool.name == *name && tool.app.is_none());
+            if let Some(tool) = tool {
+                tool.app = Some(id.clone());
+            }
         }
         if view.standing == Standing::Broken {
             facts.broken.push(id.clone());

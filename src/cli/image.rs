@@ -14,9 +14,13 @@ use crate::host::below_root;
 use crate::host::disk::Parts;
 use crate::host::image_files::ImageData;
 use crate::host::image_look::{Look, become_helper, sign};
+use crate::host::store::StoreDir;
+use crate::host::store::notes::record;
 use crate::host::terminal::print;
 use crate::image::partition::Machine;
+use crate::layout::IMAGES;
 use crate::oci::document::Platform;
+use crate::origin::Origin;
 use crate::sysexits::Exit;
 use crate::verity::Fault;
 use crate::verity::names::candidates;
@@ -77,11 +81,22 @@ fn inspect(context: &Context, args: &ImageInspect) -> Result<String> {
     let beside = [Some(&look.image), look.tree.as_ref(), look.signature.as_ref()];
     let files = beside.into_iter().flatten().map(row).collect::<Result<_>>()?;
     let root = look.root.as_ref().map(|root| root.as_str());
-    let shown = Shown { image: look.image.path(), root_hash: root, manifest: look.manifest.as_ref(), files };
+    let used_by = match stored(context, look.image.path()) {
+        Some(name) => Some(image_keep::used_by(context, &name)?.unwrap_or_else(|said| vec![said])),
+        None => None,
+    };
+    let shown = Shown { image: look.image.path(), root_hash: root, manifest: look.manifest.as_ref(), used_by, files };
     match args.output.json() {
         Some(format) => json::print(&shown, format),
         None => Ok(render(&shown, context.terminal)),
     }
+}
+
+/// The name of an image that is in the store.
+fn stored(context: &Context, path: &str) -> Option<String> {
+    let file = Path::new(path).strip_prefix(context.at(IMAGES)).ok()?.to_str()?;
+    let name = file.strip_suffix(".raw").or_else(|| file.strip_suffix(".app.img"))?;
+    Some(name.to_owned())
 }
 
 fn row(file: &ImageData) -> Result<FileRow> {
@@ -121,9 +136,12 @@ fn disk(context: &Context, args: &ImageDisk) -> Result<String> {
     Ok(format!("{}: {size} bytes\n", args.to.display()))
 }
 
-/// Opens an image by its path or its name.
+/// Opens an image by its path, its name, or a reference it was made for.
 fn find(context: &Context, image: &str) -> Result<Look> {
-    let paths = places(context, image);
+    let paths = match referred(context, image)? {
+        Some(path) => vec![path],
+        None => places(context, image),
+    };
     for path in &paths {
         if let Some(look) = Look::at(path)? {
             return Ok(look);
@@ -131,6 +149,15 @@ fn find(context: &Context, image: &str) -> Result<Look> {
     }
     let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     Err(fault(Exit::NoInput, format!("there is no image {}", paths.join(", nor "))))
+}
+
+fn referred(context: &Context, typed: &str) -> Result<Option<PathBuf>> {
+    let Ok(origin) = Origin::parse(typed) else { return Ok(None) };
+    let known = record(&StoreDir::below(&context.root), &origin.to_string())?.and_then(|record| record.image);
+    match known {
+        Some(name) => Ok(Some(context.at(&format!("{IMAGES}/{name}.raw")))),
+        None => Err(fault(Exit::NoInput, format!("the store has no image of {origin}: see veneer image pull"))),
+    }
 }
 
 fn places(context: &Context, image: &str) -> Vec<PathBuf> {

@@ -12,7 +12,8 @@ use crate::host::store::{Hold, Reading, StoreDir, StoreLock, notes, read, remove
 use crate::image::publish::ImageName;
 use crate::problem::nearest;
 use crate::store::in_use::InUse;
-use crate::store::prune::{Item, Now, Reach, Verdict, decide};
+use crate::store::prune::{Now, Reach, decide};
+use crate::store::verdict::{Item, Verdict};
 use crate::store::{Pin, Store};
 use crate::sysexits::Exit;
 use anyhow::{Context as _, Result};
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn pin(context: &Context, args: &ImagePin) -> Result<String> {
     let dir = StoreDir::below(&context.root);
+    // A prune that has not seen the pin must not come between.
+    let _held = if args.dry.dry_run { None } else { Some(StoreLock::share(&dir)?) };
     let names = named(&whole(&dir)?, &args.images)?;
     let pin = Pin { when: clock::now(), reason: args.reason.clone() };
     each(&names, |name| {
@@ -81,15 +84,33 @@ pub(super) fn rm(context: &Context, args: &ImageRm) -> Result<String> {
     }
 }
 
-/// The verdicts on these images, and on what is known of them; an error that says what uses one.
-fn unused(context: &Context, dir: &StoreDir, store: &Store, names: &BTreeSet<String>) -> Result<Vec<Verdict>> {
+/// What uses an image of the store, as a prune would have it; a sentence in the place of what cannot be said for sure.
+pub(super) fn used_by(context: &Context, name: &str) -> Result<Result<Vec<String>, String>> {
+    let dir = StoreDir::below(&context.root);
+    let store = match whole(&dir) {
+        Ok(store) => store,
+        Err(error) => return Ok(Err(format!("what uses images cannot be said for sure: {error:#}"))),
+    };
+    let in_use = match in_use(context, &dir, &store)? {
+        Ok(in_use) => in_use,
+        Err(said) => return Ok(Err(said)),
+    };
+    let at = store.images.iter().position(|image| image.name == name);
+    Ok(Ok(at.map(|at| in_use.images[at].iter().cloned().collect()).unwrap_or_default()))
+}
+
+fn in_use(context: &Context, dir: &StoreDir, store: &Store) -> Result<Result<InUse, String>> {
     let units = roots::units(context.systemd).context("asking systemd for its units")?;
     let Roots { claims, problems, settings } = roots::collect(dir, &units);
-    if !problems.is_empty() {
-        let text = format!("what uses images cannot be said for sure: {}", problems.join("; "));
-        return Err(fault(Exit::TempFail, text));
-    }
-    let in_use = InUse::of(store, &claims, settings.keep as usize);
+    Ok(match problems.is_empty() {
+        true => Ok(InUse::of(store, &claims, settings.keep as usize)),
+        false => Err(format!("what uses images cannot be said for sure: {}", problems.join("; "))),
+    })
+}
+
+/// The verdicts on these images, and on what is known of them; an error that says what uses one.
+fn unused(context: &Context, dir: &StoreDir, store: &Store, names: &BTreeSet<String>) -> Result<Vec<Verdict>> {
+    let in_use = in_use(context, dir, store)?.map_err(|said| fault(Exit::TempFail, said))?;
     let mut used = Vec::new();
     for (at, image) in store.images.iter().enumerate().filter(|(_, image)| names.contains(&image.name)) {
         if in_use.keeps(at) {

@@ -18,6 +18,9 @@ pub(super) struct Shown<'a> {
     pub(super) root_hash: Option<&'a str>,
     /// What it was made from.
     pub(super) manifest: Option<&'a Manifest>,
+    /// What uses it, as a prune would have it; none for an image outside the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) used_by: Option<Vec<String>>,
     /// The image, its hash tree, its signature.
     pub(super) files: Vec<FileRow>,
 }
@@ -40,6 +43,11 @@ pub(super) fn render(shown: &Shown<'_>, terminal: Terminal) -> String {
     match shown.manifest {
         Some(manifest) => made(manifest, &mut line),
         None => line("Manifest", "none: not made by veneer-convert"),
+    }
+    match shown.used_by.as_deref() {
+        Some([]) => line("Used by", "nothing: a prune removes it"),
+        Some(users) => users.iter().for_each(|user| line("Used by", user)),
+        None => {}
     }
     let rows: Vec<Vec<Cell>> = shown.files.iter().map(cells).collect();
     text + "\n" + &lay_out(&["FILE", "SIZE", "ON DISK"], &rows, terminal)
@@ -87,7 +95,8 @@ mod tests {
         let manifest =
             Manifest { recipe, layers: vec!["sha256:56".into()], tool: "x 1".into(), root_hash: "ab".into(), sizes };
         let files = vec![FileRow { path: "/a.raw".into(), size: 8192, allocated: 4096 }];
-        let shown = Shown { image: "/a.raw", root_hash: Some("ab"), manifest: Some(&manifest), files };
+        let used_by = Some(vec!["pinned".to_owned(), "mounted at /m".to_owned()]);
+        let shown = Shown { image: "/a.raw", root_hash: Some("ab"), manifest: Some(&manifest), used_by, files };
         let terminal = Terminal { colour: Colour::Off, width: None };
         let wanted = "\
 /a.raw
@@ -98,12 +107,17 @@ mod tests {
     Option: size=exact
   Injected: /sbin/a 0755 sha256:34
    Made by: x 1
+   Used by: pinned
+   Used by: mounted at /m
 
 FILE    SIZE  ON DISK
 /a.raw  8.0K  4.0K
 ";
         assert_eq!(render(&shown, terminal), wanted);
-        let bare = Shown { root_hash: None, manifest: None, files: Vec::new(), ..shown };
-        assert!(render(&bare, terminal).contains(" Root hash: none beside it\n  Manifest: none: not made"));
+        let bare = Shown { root_hash: None, manifest: None, used_by: Some(Vec::new()), files: Vec::new(), ..shown };
+        let text = render(&bare, terminal);
+        assert!(text.contains(" Root hash: none beside it\n  Manifest: none: not made"));
+        assert!(text.contains("   Used by: nothing: a prune removes it\n"));
+        assert!(!render(&Shown { used_by: None, ..bare }, terminal).contains("Used by"));
     }
 }

@@ -1,7 +1,8 @@
 //! What is mounted at an app's places, from `/proc/self/mountinfo`.
 //! Pure; the last mount at a place is the one that is seen.
-//! The format is proc(5)'s (proc_pid_mountinfo(5)); only octal escapes are undone.
+//! The lines are read by `crate::mountinfo`.
 
+use crate::mountinfo::{Entry, entries};
 use std::collections::BTreeMap;
 
 /// A mount.
@@ -17,49 +18,16 @@ pub struct Mount {
 
 /// Mounts by their place.
 pub fn parse(text: &str) -> BTreeMap<String, Mount> {
-    text.lines().filter_map(line).collect()
-}
-
-fn line(line: &str) -> Option<(String, Mount)> {
-    let (mount, device) = line.split_once(" - ")?;
-    let place = unescape(mount.split(' ').nth(4)?);
-    let options = mount.split(' ').nth(5)?;
-    let mut device = device.split(' ');
-    let (kind, source) = (device.next()?.to_owned(), unescape(device.next()?));
-    let access = if options.split(',').any(|option| option == "ro") { "ro" } else { "rw" };
-    Some((place, Mount { kind, source, access }))
-}
-
-/// `\040` is a space.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let code = behind.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 8).ok()).filter(|_| *first == b'\\') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let mount = |entry: Entry<'_>| {
+        let access = if entry.access.split(',').any(|option| option == "ro") { "ro" } else { "rw" };
+        (entry.place, Mount { kind: entry.kind.to_owned(), source: entry.source, access })
+    };
+    entries(text).map(mount).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_read_to_its_end(text in "(?s)([0-9 :/,\\\\-]|ro|é|\n){0,80}") {
-            drop(parse(&text));
-        }
-    }
 
     #[test]
     fn a_place_has_its_last_mount() {

@@ -5,6 +5,7 @@
 use super::args::{DryRun, Output};
 use crate::overlay::OverlayName;
 use crate::overlay::spec::{self, MountOption};
+use crate::root_hash::RootHash;
 use crate::unit::Text;
 use clap::{Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -23,12 +24,16 @@ pub enum OverlayVerb {
 /// `veneer overlay run`
 #[derive(Debug, Args)]
 pub struct OverlayRun {
+    /// An overlay over the host: the command sees what it has, and what it writes stays with it
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse, conflicts_with_all = ["source", "target"],
+          required_unless_present_all = ["source", "target"])]
+    pub name: Option<OverlayName>,
     /// The directory or file that is laid over
-    #[arg(long, value_name = "PATH")]
-    pub source: PathBuf,
+    #[arg(long, value_name = "PATH", requires = "target")]
+    pub source: Option<PathBuf>,
     /// What it is laid over
-    #[arg(long, value_name = "PATH")]
-    pub target: PathBuf,
+    #[arg(long, value_name = "PATH", requires = "source")]
+    pub target: Option<PathBuf>,
     /// Let the command write nothing there
     #[arg(long, conflicts_with_all = ["keep", "size"])]
     pub read_only: bool,
@@ -67,6 +72,10 @@ pub enum HostVerb {
     Rollback(OverlayRollback),
     /// Take what lies beneath an overlay now for the right base
     Accept(OverlayAct),
+    /// Write an overlay to a file, for another host or another user
+    Export(OverlayExport),
+    /// Apply an overlay that was exported
+    Import(OverlayImport),
 }
 
 /// What is done when the base has changed at a boot.
@@ -230,6 +239,43 @@ pub struct OverlayRollback {
     /// The number of a version, as history shows it; the one before if not given
     #[arg(value_name = "VERSION")]
     pub version: Option<u32>,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer overlay export`
+#[derive(Debug, Args)]
+pub struct OverlayExport {
+    /// The overlay
+    #[arg(value_name = "NAME", value_parser = OverlayName::parse)]
+    pub name: OverlayName,
+    /// The file that is written
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+}
+
+/// `veneer overlay import`
+#[derive(Debug, Args)]
+pub struct OverlayImport {
+    /// A file that `veneer overlay export` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Its name here; as it was called if not given
+    #[arg(long, value_name = "NAME", value_parser = OverlayName::parse)]
+    pub name: Option<OverlayName>,
+    /// The directory or file that it is laid over here; as it was if not given
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<PathBuf>,
+    /// The root hash that `veneer overlay export` said: then it is taken whatever is in it
+    #[arg(long, value_name = "HASH", value_parser = RootHash::parse)]
+    pub root_hash: Option<RootHash>,
+    /// How it is made.
+    #[command(flatten)]
+    pub making: Making,
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,

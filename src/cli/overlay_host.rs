@@ -7,7 +7,7 @@ use super::fault::fault;
 use super::overlay_args::{
     Apply, BaseChanged, CommitAs, HostVerb, Making, OverlayAct, OverlayCommit, OverlayRemove, OverlayRollback,
 };
-use super::{overlay_diff, overlay_list};
+use super::{overlay_diff, overlay_list, overlay_share};
 use crate::config::load_batch;
 use crate::convert::Output;
 use crate::host::below_root::absolute;
@@ -44,6 +44,8 @@ pub(super) fn run(context: &Context, verb: &HostVerb) -> Result<ExitCode> {
         HostVerb::History(args) => overlay_list::history(context, &find(&args.name)?, args),
         HostVerb::Rollback(args) => rollback(args),
         HostVerb::Accept(args) => accept(args),
+        HostVerb::Export(args) => overlay_share::exported(args),
+        HostVerb::Import(args) => overlay_share::imported(args),
     };
     let text = done.map_err(|error| match Fault::of(&error) {
         Some(found) => fault(found.exit, format!("{error:#}")),
@@ -52,7 +54,7 @@ pub(super) fn run(context: &Context, verb: &HostVerb) -> Result<ExitCode> {
     print(&text).map(|()| ExitCode::SUCCESS)
 }
 
-fn journal() -> Journal {
+pub(super) fn journal() -> Journal {
     Journal::open("veneer", Caller::Environment)
 }
 
@@ -61,11 +63,11 @@ fn say(id: MessageId, record: &Record, text: &str) {
 }
 
 /// The record of an overlay; an error that names the nearest if there is none.
-pub(super) fn find(name: &OverlayName) -> Result<Record> {
+fn find(name: &OverlayName) -> Result<Record> {
     in_registry(&Registry::read()?, name)
 }
 
-fn in_registry(registry: &Registry, name: &OverlayName) -> Result<Record> {
+pub(super) fn in_registry(registry: &Registry, name: &OverlayName) -> Result<Record> {
     registry.find(name).cloned().ok_or_else(|| {
         let near = crate::problem::nearest(name.as_str(), registry.iter().map(|record| record.name.as_str()));
         let hint = near.map(|near| format!(": did you mean {near:?}?")).unwrap_or_default();
@@ -87,7 +89,7 @@ fn applied(args: &Apply) -> Result<String> {
         }
         return Ok(specs.iter().zip(&planned).map(|(spec, plan)| steps(spec, plan)).collect());
     }
-    perform(specs, Act::Apply)
+    perform(specs.into_iter().map(|spec| Request::of_admin(spec, Act::Apply)).collect::<Result<Vec<_>>>()?)
 }
 
 /// The overlays of a batch.
@@ -99,11 +101,9 @@ fn batch(file: &Path) -> Result<Vec<Spec>> {
 }
 
 /// Applies overlays as an admin, and tells what came of it.
-pub(super) fn perform(specs: Vec<Spec>, by: Act) -> Result<String> {
-    let typed: Vec<AbsPath> = specs.iter().map(|spec| spec.target.clone()).collect();
-    let requests = specs.into_iter().map(|spec| Request::of_admin(spec, by)).collect::<Result<Vec<_>>>()?;
+pub(super) fn perform(requests: Vec<Request<'_>>) -> Result<String> {
     let done = apply::apply(&requests, &journal())?;
-    Ok(done.iter().zip(&typed).map(|(applied, typed)| told(applied, typed)).collect())
+    Ok(done.iter().zip(&requests).map(|(applied, request)| told(applied, &request.spec.target)).collect())
 }
 
 fn told(applied: &Applied, typed: &AbsPath) -> String {
@@ -135,7 +135,7 @@ fn gap(switched: Switched) -> &'static str {
 }
 
 /// What an apply would do, a line each.
-fn steps(spec: &Spec, plan: &Planned) -> String {
+pub(super) fn steps(spec: &Spec, plan: &Planned) -> String {
     let paths = OverlayPaths::new(&spec.name, spec.lifetime);
     let number = plan.existing.as_ref().map_or(1, Record::next_number);
     let source = plan.existing.as_ref().map_or(1, Record::next_source);
@@ -159,7 +159,7 @@ fn steps(spec: &Spec, plan: &Planned) -> String {
 }
 
 /// A spec from the words of a command line.
-pub(super) fn spec(name: &OverlayName, source: &Path, target: &Path, making: &Making) -> Result<Spec> {
+fn spec(name: &OverlayName, source: &Path, target: &Path, making: &Making) -> Result<Spec> {
     let mut spec = Spec::new(name.clone(), path(source)?, path(target)?);
     spec.mode = if making.writable { Mode::Writable } else { Mode::ReadOnly };
     spec.lifetime = if making.persistent { Lifetime::Persistent } else { Lifetime::Transient };
@@ -176,7 +176,7 @@ pub(super) fn spec(name: &OverlayName, source: &Path, target: &Path, making: &Ma
     Ok(spec)
 }
 
-fn path(path: &Path) -> Result<AbsPath> {
+pub(super) fn path(path: &Path) -> Result<AbsPath> {
     let path: PathBuf = absolute(path);
     let text = path.to_str().ok_or_else(|| fault(Exit::Usage, format!("{} is not text", path.display())))?;
     AbsPath::parse(text).map_err(|said| fault(Exit::Usage, said))

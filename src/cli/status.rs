@@ -107,6 +107,8 @@ impl World<'_> {
             (&names.rw, Part::Rw, Some(paths.rw())),
             (&names.image, Part::Image, Some(paths.image())),
             (&names.verity, Part::Verity, None),
+            (&names.convert, Part::Convert, None),
+            (&names.pull, Part::Pull, None),
             (&names.socket, Part::Socket, None),
             (&names.timer, Part::Timer, None),
         ];

@@ -56,6 +56,8 @@ pub(super) enum Part {
     Rw,
     Image,
     Verity,
+    Convert,
+    Pull,
     Socket,
     Timer,
 }
@@ -177,7 +179,8 @@ fn trees(status: &Status, now: u64, colour: Colour) -> Vec<Node> {
         Some(Node::new(line(unit, now, colour), below))
     };
     let all = |nodes: Vec<Option<Node>>| nodes.into_iter().flatten().collect::<Vec<_>>();
-    let verity = node(Part::Verity, Vec::new());
+    let convert = node(Part::Convert, all(vec![node(Part::Pull, Vec::new())]));
+    let verity = node(Part::Verity, all(vec![convert]));
     let overlay = node(Part::Overlay, all(vec![node(Part::Rw, Vec::new())]));
     let image = node(Part::Image, all(vec![verity.clone()])).or(verity);
     let below = match node(Part::Root, all(vec![overlay.clone(), image.clone()])) {
@@ -228,7 +231,9 @@ fn inactive(unit: &UnitStatus, now: u64) -> String {
     let code = state.number("ExecMainStatus").filter(|code| *code > 0).map(|code| format!(", status {code}"));
     let result = result.map(|result| format!(": {result}{}", code.unwrap_or_default())).unwrap_or_default();
     let since = state.since().map(|at| format!(" since {}", since(at, now))).unwrap_or_default();
-    format!("{}{since}{result}", state.active())
+    let text = Some(state.get("StatusText")).filter(|text| state.active() == "activating" && !text.is_empty());
+    let text = text.map(|text| format!(", {text}")).unwrap_or_default();
+    format!("{}{since}{result}{text}", state.active())
 }
 
 #[cfg(test)]
@@ -271,6 +276,30 @@ Configuration: /etc/veneer/apps.d/a.toml
                └─● verity  device dm-0 (veneer-a-1)
 ";
         assert_eq!(render(&status, 120, Colour::Off), wanted);
+    }
+
+    #[test]
+    fn an_image_that_is_being_fetched_is_shown_below_all_that_waits_for_it() {
+        let pulling = "ActiveState=activating\nStatusText=pulling docker://r.example/a: 12M\n";
+        let status = Status {
+            id: "a".into(),
+            state: "activating".into(),
+            units: vec![
+                unit("app@a.service", Part::Service, ""),
+                unit("veneer-verity@a.service", Part::Verity, ""),
+                unit("veneer-convert@a.service", Part::Convert, ""),
+                unit("veneer-pull@a.service", Part::Pull, pulling),
+            ],
+            ..Status::default()
+        };
+        let text = render(&status, 61, Colour::Off);
+        let wanted = "\
+             ○ app@a.service  inactive
+             └─○ veneer-verity@a.service  inactive
+               └─○ veneer-convert@a.service  inactive
+                 └─● veneer-pull@a.service  activating, pulling docker://r.example/a: 12M
+";
+        assert!(text.ends_with(wanted), "{text}");
     }
 
     #[test]

@@ -11,9 +11,9 @@ use anyhow::Result;
 use std::collections::BTreeMap;
 
 /// The names of all units an app can have, its service first, then from the top of its chain down.
-pub(super) fn units_of(names: &Names) -> [&UnitName; 8] {
-    let Names { app, verity, overlay, image, rw, root, socket, timer, .. } = names;
-    [app, root, overlay, rw, image, verity, socket, timer]
+pub(super) fn units_of(names: &Names) -> [&UnitName; 10] {
+    let Names { app, verity, overlay, image, rw, root, socket, timer, pull, convert, .. } = names;
+    [app, root, overlay, rw, image, verity, convert, pull, socket, timer]
 }
 
 /// Those of them that an app has; `has` knows the paths below the generator's directory.

@@ -7,7 +7,7 @@ use super::keys::{self, BATCH, HOST_OVERLAY};
 use super::merge::{merge, reset};
 use super::node::{Table, parse};
 use super::read::{Field, Fields};
-use super::report::Report;
+use super::report::{Key, Report};
 use super::text::{AppText, File};
 use crate::overlay::record::{Lifetime, Mode, OnChange};
 use crate::overlay::spec::{self, MountOption};
@@ -29,7 +29,10 @@ pub fn load_overlay(text: &AppText) -> Result<Spec, Vec<Problem>> {
         }
     }
     let section = Fields::top(HOST_OVERLAY, &table, &mut report).section(HOST_OVERLAY, "overlay", &mut report);
-    let name = OverlayName::parse(text.id.as_str()).ok();
+    // What the file is called is what an app's may be called, or nobody would have read it; an overlay's is shorter.
+    let name = OverlayName::parse(text.id.as_str())
+        .map_err(|said| report.missing(None, &text.file, Key::of("", "overlay"), said))
+        .ok();
     let spec = if report.has_errors() { None } else { read(section, name, &text.file, &mut report) };
     match spec {
         Some(spec) if !report.has_errors() => Ok(Spec { declared: Some(text.file.path.to_string()), ..spec }),

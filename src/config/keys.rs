@@ -64,46 +64,27 @@ pub const SETTINGS: &[Section] = &[
     Section { name: "pull", keys: &["auth-file", "policy", "registries", "certificates"] },
 ];
 
-/// The sections of a file of `overlays.d`.
-pub const HOST_OVERLAY: &[Section] = &[
-    Section { name: "", keys: &["overlay", "reset"] },
-    Section {
-        name: "overlay",
-        keys: &[
-            "description",
-            "source",
-            "target",
-            "mode",
-            "persistent",
-            "size",
-            "owner",
-            "base-changed",
-            "force-target",
-            "options",
-        ],
-    },
+/// What is said of an overlay over the host. The name comes first: in `overlays.d` it is the file's.
+const OVER_HOST: &[&str] = &[
+    "name",
+    "description",
+    "source",
+    "target",
+    "mode",
+    "persistent",
+    "size",
+    "owner",
+    "base-changed",
+    "force-target",
+    "options",
 ];
 
+/// The sections of a file of `overlays.d`.
+pub const HOST_OVERLAY: &[Section] =
+    &[Section { name: "", keys: &["overlay", "reset"] }, Section { name: "overlay", keys: OVER_HOST.split_at(1).1 }];
+
 /// The sections of a batch of overlays.
-pub const BATCH: &[Section] = &[
-    Section { name: "", keys: &["overlay"] },
-    Section {
-        name: "overlay",
-        keys: &[
-            "name",
-            "description",
-            "source",
-            "target",
-            "mode",
-            "persistent",
-            "size",
-            "owner",
-            "base-changed",
-            "force-target",
-            "options",
-        ],
-    },
-];
+pub const BATCH: &[Section] = &[Section { name: "", keys: &["overlay"] }, Section { name: "overlay", keys: OVER_HOST }];
 
 /// The sections of a manifest of `veneer-inject` (docs/inject.md).
 pub const INJECT: &[Section] = &[

@@ -4,6 +4,8 @@
 
 use super::node::{Kind, Table, parse};
 use super::text::{Dir, File};
+use crate::origin::{Build, Origin};
+use crate::path::AbsPath;
 use crate::problem::{Place, Problem};
 
 /// Something that a file says.
@@ -20,7 +22,7 @@ pub struct Mention {
 pub enum Mentioned {
     /// `image.file`: a path, or a name in the store.
     File(String),
-    /// `image.oci`: a container image.
+    /// `image.oci`: a container image; `image.build`, as `build:CONTEXT:FILE`.
     Reference(String),
     /// Any other text: a path may be in it.
     Text(String),
@@ -59,13 +61,34 @@ fn value(file: &File, kind: &Kind<'_>, offset: usize, path: &str, found: &mut Ve
                 _ if !text.contains('/') => return,
                 _ => Mentioned::Text(text),
             };
-            let line = Place::at(file.text(), offset).line;
-            found.push(Mention { place: format!("{}:{line}", file.path), what });
+            found.push(mention(file, offset, what));
         }
         Kind::Array(items) => items.iter().for_each(|item| value(file, &item.kind, item.at.offset, path, found)),
-        Kind::Table(table) => collect(file, table, path, found),
+        Kind::Table(table) => {
+            if path == "image.build" {
+                let what = built(table).map(|origin| Mentioned::Reference(origin.to_string()));
+                found.extend(what.map(|what| mention(file, offset, what)));
+            }
+            collect(file, table, path, found);
+        }
         _ => {}
     }
+}
+
+fn mention(file: &File, offset: usize, what: Mentioned) -> Mention {
+    let line = Place::at(file.text(), offset).line;
+    Mention { place: format!("{}:{line}", file.path), what }
+}
+
+/// What `image.build` of one file alone comes to; what several files make of it together is the app's to say.
+fn built(table: &Table<'_>) -> Option<Origin> {
+    let text = |key: &str| match &table.iter().find(|entry| entry.key == key)?.value.kind {
+        Kind::Text(text) => Some(text),
+        _ => None,
+    };
+    let context = AbsPath::parse(text("context")?).ok()?;
+    let file = text("file").map(|file| Build::file_in(&context, file)).transpose().ok()?;
+    Build::new(context, file).ok().map(Origin::Build)
 }
 
 #[cfg(test)]
@@ -97,6 +120,19 @@ mod tests {
                 "/e/apps.d/a.toml.d/1.toml:1 Reference(\"docker://r/a\")",
             ]
         );
+    }
+
+    #[test]
+    fn a_build_is_a_reference() {
+        for (text, wanted) in [
+            ("[image]\nbuild = { context = \"/srv/a\" }\n", "build:/srv/a"),
+            ("[image.build]\ncontext = \"/srv/a\"\nfile = \"C\"\n", "build:/srv/a:/srv/a/C"),
+        ] {
+            let (found, _) = mentions(&[dir(&[("a", text)], &[])]);
+            assert_eq!(found.first().map(|found| &found.what), Some(&Mentioned::Reference(wanted.into())), "{text}");
+        }
+        let (found, _) = mentions(&[dir(&[("a", "image.build.file = \"C\"\n")], &[])]);
+        assert!(found.is_empty());
     }
 
     #[test]

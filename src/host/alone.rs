@@ -55,6 +55,7 @@ pub fn check(alone: &Alone) -> Result<()> {
     let fits = match alone.source {
         Source::Directory(_) => kind.is_dir(),
         Source::File(_) => kind.is_file(),
+        Source::Layers(_) => kind.is_dir(),
     };
     if !fits {
         let said = "a directory goes over a directory, and a file over a file";

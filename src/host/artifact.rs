@@ -27,13 +27,22 @@ pub fn name(manifest: &Digest) -> Result<ImageName> {
     ImageName::parse(&format!("{BY_CONTENT}{}", manifest.hex())).map_err(|said| Fault::data(said).into())
 }
 
-/// Puts the image in, unless it is there. The caller shares the store's lock, and all blobs are there.
-pub fn install(store: &StoreDir, manifest: &Digest, pieces: &[Piece]) -> Result<ImageName> {
+/// What becomes of an image that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Present {
+    /// It is this one.
+    Stays,
+    /// It is damaged.
+    Replaced,
+}
+
+/// Puts the image in. The caller shares the store's lock, and all blobs are there.
+pub fn install(store: &StoreDir, manifest: &Digest, pieces: &[Piece], present: Present) -> Result<ImageName> {
     let name = name(manifest)?;
     let images = store.make(IMAGES)?;
     let locked = Place::open(&images.to_string_lossy(), name.clone())?.lock(|| ())?;
     let there = images.join(name.of(Part::Raw));
-    if !super::below_root::exists(&there) {
+    if present == Present::Replaced || !super::below_root::exists(&there) {
         Installing { store, locked: &locked, pieces }.run().with_context(|| format!("taking in {name}"))?;
     }
     Ok(name)
@@ -119,6 +128,8 @@ impl Installing<'_> {
                 let (hidden, name) = (place.name.passing(piece.part), place.name.of(piece.part));
                 let named = rustix::fs::renameat(&place.directory, &hidden, &place.directory, &name);
                 named.with_context(|| format!("naming {}/{name}", place.path))?;
+                // Both names of one file: rename(2) does nothing then.
+                place.remove(&hidden)?;
             }
             sync()?;
         }
@@ -167,7 +178,7 @@ mod tests {
         let (_root, store, pieces) = pulled();
         let manifest = Digest::of(b"manifest");
         for _ in 0..2 {
-            let name = install(&store, &manifest, &pieces).expect("installed");
+            let name = install(&store, &manifest, &pieces, Present::Stays).expect("installed");
             let raw = store.at(IMAGES).join(name.of(Part::Raw));
             Look::at(&raw).expect("looked").expect("there").verify().expect("whole");
             assert_eq!(names(&store.at(IMAGES)).len(), 3);
@@ -183,13 +194,13 @@ mod tests {
             let middle = bytes.len() - 1 - bytes.len() / 3;
             bytes[middle] ^= 1;
             std::fs::write(&blob, bytes).expect("written");
-            let error = install(&store, &Digest::of(b"manifest"), &pieces).expect_err("refused");
+            let error = install(&store, &Digest::of(b"manifest"), &pieces, Present::Stays).expect_err("refused");
             assert!(format!("{error:#}").contains(said), "{error:#}");
             assert!(names(&store.at(IMAGES)).is_empty());
         }
         let (_root, store, pieces) = pulled();
         std::fs::remove_file(store.at(BLOBS).join(pieces[1].digest.hex())).expect("removed");
-        assert!(install(&store, &Digest::of(b"manifest"), &pieces).is_err());
+        assert!(install(&store, &Digest::of(b"manifest"), &pieces, Present::Stays).is_err());
         assert!(names(&store.at(IMAGES)).is_empty());
     }
 }

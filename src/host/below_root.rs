@@ -10,6 +10,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The root without links and dots.
 pub fn root(path: &Path) -> std::io::Result<PathBuf> {
@@ -79,13 +80,18 @@ fn content(path: &Path) -> Result<Option<Content>> {
     }
 }
 
+/// Drafts that this process has begun.
+static DRAFTS: AtomicU32 = AtomicU32::new(0);
+
 /// Writes a file so that it is whole or absent, also after a power cut; makes its directory.
 pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     let act = || format!("writing {}", path.display());
     let dir = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(dir).with_context(act)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = dir.join(format!(".{name}.{}", std::process::id()));
+    // Nobody else's, be it another thread's of this process.
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = dir.join(format!(".{name}.{}-{number}", std::process::id()));
     let written =
         write_synced(&draft, content.as_ref()).and_then(|()| fs::rename(&draft, path)).and_then(|()| sync_dir(dir));
     if written.is_err() {

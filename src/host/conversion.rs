@@ -78,6 +78,11 @@ impl<'a> Conversion<'a> {
         self.cached
     }
 
+    /// The same, whatever is there.
+    pub fn anew(self) -> Self {
+        Self { cached: false, ..self }
+    }
+
     /// The image, if it is there and would be made the same again.
     pub fn kept(&self, output: &Output) -> Result<Option<Manifest>> {
         self.kept_at(&place(output)?)

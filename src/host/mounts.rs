@@ -1,10 +1,13 @@
 //! Mounts of this mount namespace: what is mounted below a directory, and taking it off.
 //! It mounts nothing; systemd does, by its `.mount` units.
-//! Rules: proc_pid_mountinfo(5), umount2(2).
+//! Rules: umount2(2).
 
+use crate::mountinfo::entries;
 use anyhow::{Context, Result};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// Everything mounted at or below a directory, the last mounted first: the order to take it off.
 pub fn at_or_below(directory: &str) -> Result<Vec<String>> {
@@ -18,6 +21,18 @@ pub fn is_upper(directory: &str) -> Result<bool> {
     Ok(writes_into(&String::from_utf8_lossy(&table), directory))
 }
 
+/// Removes a directory with all that is in it, and takes off what is mounted there first; one that is not there is gone.
+/// A build's storage is mounted over itself (containers-storage.conf(5), the overlay driver).
+pub fn remove_all(directory: &Path) -> Result<()> {
+    for place in at_or_below(&directory.to_string_lossy())? {
+        take_off(&place)?;
+    }
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Takes a mount off, whoever is in it; true if there was one.
 pub fn take_off(path: &str) -> Result<bool> {
     match rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
@@ -29,37 +44,14 @@ pub fn take_off(path: &str) -> Result<bool> {
 
 fn writes_into(table: &str, directory: &str) -> bool {
     let option = format!("upperdir={directory}");
-    table
-        .lines()
-        .filter_map(|line| line.split(' ').next_back())
-        .any(|options| options.split(',').any(|one| one == option))
+    entries(table).any(|mount| mount.options.split(',').any(|one| one == option))
 }
 
 fn select(table: &str, directory: &str) -> Vec<String> {
     let below = |path: &str| path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let mut found: Vec<String> =
-        table.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape).filter(|path| below(path)).collect();
+    let mut found: Vec<String> = entries(table).map(|mount| mount.place).filter(|place| below(place)).collect();
     found.reverse();
     found
-}
-
-/// The kernel writes space, tab, newline and backslash as three octal digits.
-fn unescape(field: &str) -> String {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field.as_bytes();
-    while let [first, behind @ ..] = rest {
-        rest = behind;
-        let octal = behind.get(..3).filter(|_| *first == b'\\').and_then(octal);
-        bytes.push(octal.unwrap_or(*first));
-        if octal.is_some() {
-            rest = &behind[3..];
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn octal(digits: &[u8]) -> Option<u8> {
-    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok()
 }
 
 #[cfg(test)]
@@ -76,6 +68,5 @@ mod tests {
         assert!(select(table, "/run/veneer/apps/c").is_empty());
         let overlay = "9 1 0:9 / /m rw - overlay overlay rw,lowerdir=/l,upperdir=/o/a/upper,workdir=/o/a/work\n";
         assert!(writes_into(overlay, "/o/a/upper") && !writes_into(overlay, "/o/a/up"));
-        assert_eq!(unescape("a\\0"), "a\\0");
     }
 }

@@ -7,7 +7,7 @@ use super::store::notes::{record, write_record};
 use super::store::{StoreDir, StoreLock};
 use super::stores::LayoutDirectory;
 use super::tool::{self, Ended, Package};
-use super::{clock, notify};
+use super::{clock, mounts, notify};
 use crate::image::publish::ImageName;
 use crate::layer::digest::{Digest, Expected};
 use crate::layout::{BLOBS, IMAGES, RECORDS, STORE};
@@ -22,8 +22,8 @@ use crate::verity::Fault;
 use anyhow::{Context, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::process::Resource;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -124,6 +124,7 @@ impl Pull<'_> {
             // The unit's own (systemd.exec(5), "RuntimeDirectory="); by hand, a part of what is removed in the end.
             run: std::env::var_os("RUNTIME_DIRECTORY").map_or_else(|| work.join("run"), PathBuf::from),
             work,
+            limits: [("nofile", Resource::Nofile), ("nproc", Resource::Nproc)].map(limit).to_vec(),
         })
     }
 
@@ -174,7 +175,7 @@ impl Pull<'_> {
         let setting = self.setting()?;
         self.store.make(BLOBS)?;
         if let Some(record) = &before {
-            self.drop_damaged(record);
+            drop_damaged(self.store, record, self.listener);
         }
         // What a pull that was killed has left.
         clear(&setting.work)?;
@@ -189,18 +190,6 @@ impl Pull<'_> {
         sync(&self.store.at(BLOBS))?;
         write_record(self.store, &record)?;
         Ok(Outcome::Pulled(record))
-    }
-
-    /// Blobs that are there and not what their names say would be taken for whole.
-    fn drop_damaged(&self, record: &Record) {
-        for digest in &record.blobs {
-            let path = self.blob(digest);
-            if path.exists() && super::source::digest_of(&path).is_ok_and(|found| found != *digest) {
-                self.listener.hear(&format!("the blob {digest} is damaged, and fetched again"));
-                // If it stays, what is made of it says so.
-                drop(fs::remove_file(&path));
-            }
-        }
     }
 
     fn tries(&self, setting: &Setting) -> Result<()> {
@@ -291,6 +280,18 @@ impl Pull<'_> {
     }
 }
 
+/// Removes the blobs of a record that are not what their names say: they would be taken for whole.
+pub fn drop_damaged(store: &StoreDir, record: &Record, listener: &dyn Listener) {
+    for digest in &record.blobs {
+        let path = store.at(BLOBS).join(digest.hex());
+        if path.exists() && super::source::digest_of(&path).is_ok_and(|found| found != *digest) {
+            listener.hear(&format!("the blob {digest} is damaged, and fetched again"));
+            // If it stays, what is made of it says so.
+            drop(fs::remove_file(&path));
+        }
+    }
+}
+
 /// What shows that a tool is at work.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
@@ -298,6 +299,14 @@ enum Sign {
     Bytes,
     /// What it says.
     Words,
+}
+
+/// A limit of this process, as buildah wants it; none at all is the most that buildah would set by itself.
+fn limit((name, resource): (&str, Resource)) -> String {
+    const MOST: u64 = 1 << 20;
+    let limit = rustix::process::getrlimit(resource);
+    let [soft, hard] = [limit.current, limit.maximum].map(|limit| limit.unwrap_or(MOST).min(MOST));
+    format!("{name}={soft}:{hard}")
 }
 
 /// Bytes in a directory's own files.
@@ -312,12 +321,7 @@ fn names_in(dir: &Path) -> u64 {
 }
 
 fn clear(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", dir.display()))
-        }
-        _ => Ok(()),
-    }
+    mounts::remove_all(dir).with_context(|| format!("removing {}", dir.display()))
 }
 
 fn sync(dir: &Path) -> Result<()> {

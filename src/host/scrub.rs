@@ -1,5 +1,5 @@
 //! `veneer-verity scrub`: every block of an image read from the disk and held against its hash tree, where the last one stopped.
-//! It repairs nothing: a damaged image is named, with the reference it can be fetched by again.
+//! It repairs nothing: a damaged image is named, with the reference it can be made of again (`version::mend`).
 //! It holds no lock: a file that is pruned meanwhile can be read to its end. Rules: posix_fadvise(2), docs/store.md, "Scrub".
 
 use super::below_root::replace;
@@ -104,7 +104,7 @@ impl Scrub<'_> {
             |record: &&crate::store::Record| record.image.as_ref().is_some_and(|image| image.as_str() == name);
         match self.store.records.iter().find(of_image) {
             Some(record) => {
-                format!("; it was made for {}: veneer image pull --always fetches it again", record.reference)
+                format!("; it was made of {}: veneer-mend.service makes it again", record.reference)
             }
             None => "; where it came from is not known".to_owned(),
         }

@@ -3,7 +3,7 @@
 //! Fractions of seconds have nine digits, since `mkfs.erofs` takes their number as nanoseconds, however many there are.
 
 use super::read::{Body, Inode, Reader, Tree, What};
-use super::tree::{Content as _, Directory, Entry, Meta, Piece, Special};
+use super::tree::{Content as _, Directory, Entry, Meta, Mode, Piece, Special};
 use crate::layer::fault::{bad, shown};
 use crate::verity::tree::ReadAt;
 use std::collections::HashMap;
@@ -25,6 +25,15 @@ pub fn write<D: ReadAt>(reader: &Reader<D>, tree: &Tree, out: &mut dyn Write) ->
         archive.directory(&path, directory, &mut ahead)?;
     }
     archive.out.write_all(&[0; 2 * BLOCK])
+}
+
+/// The header of a plain file of root's, for an archive of a few that no tree holds.
+pub fn file_header(name: &str, size: u64) -> io::Result<[u8; BLOCK]> {
+    if name.len() > NAME_MAX || size > NUMBER_MAX {
+        return Err(bad(format!("{name} is too large for a tar: {size} bytes")));
+    }
+    let meta = Meta { mode: Mode(0o644), ..Meta::default() };
+    Ok(Head { kind: b'0', size, link: b"", device: (0, 0) }.block(name.as_bytes(), &meta))
 }
 
 struct Archive<'a, D> {

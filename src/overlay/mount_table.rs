@@ -1,6 +1,8 @@
 //! The mounts of a namespace, as far as overlays have to know them.
 //! Pure: it reads text; the later line of two at one place is the mount that is seen.
-//! The format is proc_pid_mountinfo(5)'s.
+//! The lines are read by `crate::mountinfo`.
+
+use crate::mountinfo::{Entry, entries};
 
 /// A mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +28,11 @@ pub struct MountTable(Vec<Mount>);
 impl MountTable {
     /// Reads `/proc/PID/mountinfo`; lines that are none are passed over.
     pub fn parse(text: &str) -> Self {
-        Self(text.lines().filter_map(line).collect())
+        let mount = |entry: Entry<'_>| {
+            let Entry { id, root, place, source, .. } = entry;
+            Mount { id, root, place, kind: entry.kind.to_owned(), source, options: entry.options.to_owned() }
+        };
+        Self(entries(text).map(mount).collect())
     }
 
     /// The mount that is seen at a place, if the place is one.
@@ -55,37 +61,6 @@ impl MountTable {
     pub fn iter(&self) -> impl Iterator<Item = &Mount> {
         self.0.iter()
     }
-}
-
-fn line(line: &str) -> Option<Mount> {
-    let (mount, device) = line.split_once(" - ")?;
-    let mut fields = mount.split(' ');
-    let id = fields.next()?.parse().ok()?;
-    let root = unescape(fields.nth(2)?);
-    let place = unescape(fields.next()?);
-    let mut device = device.split(' ');
-    let (kind, source) = (device.next()?.to_owned(), unescape(device.next()?));
-    Some(Mount { id, root, place, kind, source, options: device.next().unwrap_or_default().to_owned() })
-}
-
-/// `\040` is a space.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let digits = behind.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| *first == b'\\') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -6,6 +6,10 @@ use crate::name::AppId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The longest name. Three layers of an overlay have it in their paths, and mount(8) gives the kernel all three in one value,
+/// which has at most 255 bytes (fsconfig(2)).
+pub const LENGTH_MAX: usize = 50;
+
 /// A checked name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -15,9 +19,9 @@ impl OverlayName {
     /// Checks a name; the error is a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         match AppId::parse(text) {
-            Ok(id) => Ok(Self(id)),
-            Err(_) => Err(format!(
-                "{text:?} is not the name of an overlay: 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', beginning with a letter or digit, without \"..\""
+            Ok(id) if text.len() <= LENGTH_MAX => Ok(Self(id)),
+            _ => Err(format!(
+                "{text:?} is not the name of an overlay: 1 to {LENGTH_MAX} of A-Z, a-z, 0-9, '.', '_' and '-', beginning with a letter or digit, without \"..\""
             )),
         }
     }
@@ -50,5 +54,22 @@ impl TryFrom<String> for OverlayName {
 impl From<OverlayName> for String {
     fn from(name: OverlayName) -> Self {
         name.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Lifetime, Mode};
+    use super::super::{OverlayPaths, units};
+    use super::*;
+
+    #[test]
+    fn the_layers_of_the_longest_name_fit_into_one_value() {
+        let name = OverlayName::parse(&"n".repeat(LENGTH_MAX)).expect("a name");
+        for mode in [Mode::ReadOnly, Mode::Writable] {
+            let paths = OverlayPaths::new(&name, Lifetime::Persistent);
+            assert!(units::lower(&paths, mode).join(":").len() <= 255);
+        }
+        assert!(OverlayName::parse(&"n".repeat(LENGTH_MAX + 1)).is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! `veneer-verity attach` keeps the files it was started from, so that they outlive the app's own file.
 
 use super::Names;
-use super::making::PULL_DROP_IN;
+use super::making::{CONVERT_DROP_IN, PULL_DROP_IN};
 use crate::digest::fnv64;
 use crate::name::AppId;
 use crate::unit::{Content, DROP_IN};
@@ -24,6 +24,7 @@ pub fn chain_files(id: &AppId) -> Vec<String> {
         format!("{}.d/{DROP_IN}", names.pull),
         format!("{}.d/{PULL_DROP_IN}", names.pull),
         format!("{}.d/{DROP_IN}", names.convert),
+        format!("{}.d/{CONVERT_DROP_IN}", names.convert),
         names.verity.to_string(),
     ];
     files.sort();

@@ -1,7 +1,7 @@
 //! The drop-ins of what stands before an app's verity device where its image is made of a container image:
 //! `veneer-pull@`, which fetches or builds, and `veneer-convert@`, which makes the image.
 //! Both do nothing if the store has what they would make; neither is asked here.
-//! What a registry needs no rights for is static; containers-storage and builds get theirs by a link to a profile.
+//! What a registry needs no rights for is static; containers-storage, builds and the layers of others get theirs by a link to a profile.
 
 use super::verity::helper;
 use super::{Names, making};
@@ -9,11 +9,14 @@ use crate::app::{App, InjectedFile, Making, Pull};
 use crate::config::KEEP;
 use crate::layout::PROFILES;
 use crate::name::AppId;
+use crate::oci::source::Source;
 use crate::origin::Origin;
 use crate::unit::{Duplicate, Unit, UnitSet, Value};
 
 /// The link that gives a pull the rights it needs; it sorts before our drop-in.
 pub(super) const PULL_DROP_IN: &str = "40-veneer-pull.conf";
+/// The same for a conversion.
+pub(super) const CONVERT_DROP_IN: &str = "40-veneer-convert.conf";
 
 pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Duplicate> {
     let Some(making) = making(app) else { return Ok(()) };
@@ -27,6 +30,9 @@ pub(super) fn plan(app: &App, names: &Names, set: &mut UnitSet) -> Result<(), Du
         if let Some(profile) = profile {
             set.drop_in_link(&names.pull, PULL_DROP_IN, format!("{PROFILES}/{profile}.conf"))?;
         }
+    }
+    if let Origin::Local(Source::Overlay2(_) | Source::Snapshot(_)) = making.origin {
+        set.drop_in_link(&names.convert, CONVERT_DROP_IN, format!("{PROFILES}/convert-layers.conf"))?;
     }
     set.drop_in(&names.convert, convert(app, names, making))
 }

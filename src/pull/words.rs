@@ -28,6 +28,8 @@ pub struct Setting {
     pub work: PathBuf,
     /// A directory for what only matters while it runs.
     pub run: PathBuf,
+    /// Limits of a build's steps, `nofile=SOFT:HARD`.
+    pub limits: Vec<String>,
 }
 
 /// A command line, the program first.
@@ -82,15 +84,17 @@ impl Setting {
         words.extend(given("--iidfile", &self.built()));
         // One layer cache less to fill up, and nothing of the host's runtimes.
         words.extend(["--isolation=chroot", "--layers=false", "--format=oci", "--pull"].map(str::to_owned));
+        // Without these buildah raises them, which not everybody may.
+        words.extend(self.limits.iter().map(|limit| format!("--ulimit={limit}")));
         words.extend(build.file.iter().map(|file| format!("--file={file}")));
         words.push(build.context.to_string());
         words
     }
 
-    /// Where skopeo finds what was built.
+    /// Where skopeo finds what was built, by the id that buildah has written down.
     pub fn of_build(&self, id: &str) -> String {
         let [root, run] = self.storage();
-        format!("containers-storage:[overlay@{root}+{run}]{id}")
+        format!("containers-storage:[overlay@{root}+{run}]@{}", id.trim_start_matches("sha256:"))
     }
 }
 
@@ -133,6 +137,7 @@ mod tests {
             blobs: "/b".into(),
             work: "/w".into(),
             run: "/run/w".into(),
+            limits: vec!["nofile=1024:4096".into()],
         }
     }
 
@@ -158,8 +163,8 @@ mod tests {
             words,
             "buildah --root /w/storage --runroot /run/w/storage --registries-conf /r build --signature-policy /p \
              --iidfile /w/image-id --isolation=chroot --layers=false --format=oci --pull \
-             '--file=/srv/a b/C' '/srv/a b'"
+             --ulimit=nofile=1024:4096 '--file=/srv/a b/C' '/srv/a b'"
         );
-        assert_eq!(setting().of_build("sha256:12"), "containers-storage:[overlay@/w/storage+/run/w/storage]sha256:12");
+        assert_eq!(setting().of_build("sha256:12"), "containers-storage:[overlay@/w/storage+/run/w/storage]@12");
     }
 }

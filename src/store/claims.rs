@@ -1,9 +1,10 @@
 //! What systemd's and the kernel's own words say about images: claims out of their text.
 //! It asks neither: the texts come in.
-//! Forms: systemctl(1) `show`, proc_pid_mountinfo(5).
+//! Form of the units: systemctl(1) `show`.
 
 use super::in_use::{Claim, On};
 use crate::layout::{IMAGES, VERSIONS};
+use crate::mountinfo::{Entry, entries, unescape};
 
 /// What of a unit can name an image; for systems before a property was known, it is left out by systemd.
 pub const PROPERTIES: &str = "Id,ActiveState,ExecCondition,ExecStartPre,ExecStart,ExecStartPost,ExecReload,ExecStop,\
@@ -28,67 +29,33 @@ pub fn of_units(text: &str) -> Vec<Claim> {
     claims
 }
 
-/// One line of the table of mounts.
-struct Mount {
-    device: String,
-    root: String,
-    point: String,
-    rest: String,
-}
-
 /// What is mounted out of the store: images that are a mount's source or layer, and files that are bound elsewhere.
 pub fn of_mounts(text: &str) -> Vec<Claim> {
-    let mounts: Vec<Mount> = text.lines().filter_map(mount).collect();
-    let below = |mount: &&Mount| {
-        mount.point == "/" || IMAGES.starts_with(&format!("{}/", mount.point)) || mount.point == IMAGES
+    let mounts: Vec<Entry<'_>> = entries(text).collect();
+    let below = |mount: &&Entry<'_>| {
+        mount.place == "/" || IMAGES.starts_with(&format!("{}/", mount.place)) || mount.place == IMAGES
     };
     // The last of the deepest: what is mounted over it cannot be seen.
-    let store = mounts.iter().filter(below).max_by_key(|mount| mount.point.len());
+    let store = mounts.iter().filter(below).max_by_key(|mount| mount.place.len());
     let mut claims = Vec::new();
     for mount in &mounts {
-        let by = format!("mounted at {}", mount.point);
+        let by = format!("mounted at {}", mount.place);
         let bound =
             store.filter(|store| store.device == mount.device).and_then(|store| below_store(store, &mount.root));
         claims.extend(bound.map(|path| Claim { on: On::Text(path), by: by.clone() }));
-        if mount.rest.contains(IMAGES) || mount.rest.contains(VERSIONS) {
-            claims.push(Claim { on: On::Text(mount.rest.clone()), by });
+        let from = format!("{} {} {}", mount.kind, mount.source, unescape(mount.options));
+        if from.contains(IMAGES) || from.contains(VERSIONS) {
+            claims.push(Claim { on: On::Text(from), by });
         }
     }
     claims
 }
 
 /// The path of a bound file as it is seen through the mount that the store is on.
-fn below_store(store: &Mount, root: &str) -> Option<String> {
+fn below_store(store: &Entry<'_>, root: &str) -> Option<String> {
     let rest = if store.root == "/" { root } else { root.strip_prefix(&store.root)? };
-    let point = if store.point == "/" { "" } else { &store.point };
+    let point = if store.place == "/" { "" } else { &store.place };
     Some(format!("{point}{rest}")).filter(|path| path.starts_with(IMAGES))
-}
-
-fn mount(line: &str) -> Option<Mount> {
-    let (mount, rest) = line.split_once(" - ")?;
-    let mut fields = mount.split(' ');
-    let (device, root, point) = (fields.nth(2)?.to_owned(), fields.next()?, fields.next()?);
-    Some(Mount { device, root: unescape(root), point: unescape(point), rest: unescape(rest) })
-}
-
-/// The kernel writes space, tab, newline and backslash as three octal digits.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let digits = behind.get(..3).filter(|_| *first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -124,12 +124,18 @@ impl<'a> Finder<'a> {
     }
 
     fn app(&mut self, app: &str, by: &str) {
+        self.found.apps.insert(app.to_owned());
         let Ok(at) = self.store.apps.binary_search_by(|versions| versions.app.as_str().cmp(app)) else { return };
         let versions = &self.store.apps[at];
-        self.found.apps.insert(app.to_owned());
         for version in versions.kept(self.keep) {
             self.found.versions.insert((app.to_owned(), version.number));
             self.name(version.image.as_str(), &format!("version {} of app {app} ({by})", version.number));
+        }
+        // However few are kept, a failed update has somewhere to go back to.
+        let back = self.store.notes.histories.get(app).copied().flatten();
+        for version in versions.versions.iter().filter(|version| Some(version.number) == back) {
+            self.found.versions.insert((app.to_owned(), version.number));
+            self.name(version.image.as_str(), &format!("what app {app} goes back to if it does not come up ({by})"));
         }
         if let Some(current) = &versions.current {
             self.name(current.as_str(), &format!("the current version of app {app} ({by})"));

@@ -15,6 +15,7 @@ pub mod prune;
 pub mod record;
 pub mod spec;
 pub mod state;
+pub mod verdict;
 pub mod verdict_text;
 pub mod versions;
 

@@ -4,10 +4,10 @@
 
 use super::in_use::InUse;
 use super::state::Store;
+use super::verdict::{Fate, Item, Verdict};
 use super::versions::CURRENT;
 use crate::size::Size;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 /// How far a prune goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,49 +47,6 @@ pub struct Now {
     pub free: u64,
 }
 
-/// A thing of the store.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Item {
-    /// An image with all its files.
-    Image(String),
-    /// Hidden names of an image that was in the making, or files beside one that is not there.
-    Leftover(String),
-    /// A version of an app: its link.
-    Version(String, u64),
-    /// The directory of an app's versions, with `current`, when there is no version left and no app.
-    Versions(String),
-    /// What a reference was resolved to.
-    Record(String),
-    /// A blob of a container image.
-    Blob(String),
-    /// A blob that was not written to its end.
-    Piece(String),
-    /// What a prune before this one took out and did not come to delete.
-    Trash(String),
-}
-
-/// What becomes of a thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It stays, for these reasons.
-    Stays(Vec<String>),
-    /// It goes, for this one.
-    Goes(&'static str),
-}
-
-/// A thing and what becomes of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// The thing.
-    pub item: Item,
-    /// Its files in its directory.
-    pub files: Vec<String>,
-    /// Bytes it takes on the disk.
-    pub bytes: u64,
-    /// What becomes of it.
-    pub fate: Fate,
-}
-
 /// Decides.
 pub fn decide(store: &Store, in_use: &InUse, reach: Reach, now: Now) -> Vec<Verdict> {
     let mut verdicts = images(store, in_use, reach, now);
@@ -113,6 +70,7 @@ pub fn decide(store: &Store, in_use: &InUse, reach: Reach, now: Now) -> Vec<Verd
         let fate = Fate::Goes("its download was broken off");
         Verdict { item: Item::Piece(name.clone()), files: vec![name.clone()], bytes: 0, fate }
     }));
+    verdicts.extend(notes(store, in_use, &verdicts));
     verdicts.extend(store.trash.iter().map(|name| {
         let fate = Fate::Goes("it was taken out before");
         Verdict { item: Item::Trash(name.clone()), files: vec![name.clone()], bytes: 0, fate }
@@ -270,31 +228,38 @@ fn blobs(store: &Store, needed: &BTreeSet<&str>, reach: Reach, now: Now) -> Vec<
     store.blobs.iter().map(verdict).collect()
 }
 
+/// What small files are about things that are gone, or go with this.
+fn notes(store: &Store, in_use: &InUse, verdicts: &[Verdict]) -> Vec<Verdict> {
+    let staying: BTreeSet<&str> = verdicts
+        .iter()
+        .filter(|verdict| !verdict.goes())
+        .flat_map(|verdict| match &verdict.item {
+            Item::Image(name) => std::slice::from_ref(name),
+            Item::Record(_) => &verdict.files[..],
+            _ => &[],
+        })
+        .map(String::as_str)
+        .collect();
+    let notes = &store.notes;
+    let histories = notes.histories.keys().filter(|app| !in_use.apps.contains(*app));
+    let histories = histories.map(|app| (format!("updates/{app}.json"), "there is no such app"));
+    let scrubbed = notes.scrubbed.iter().filter(|name| !staying.contains(name.as_str()));
+    let scrubbed = scrubbed.map(|name| (format!("scrub/{name}.json"), "its image is not there"));
+    let locks = notes.locks.iter().filter(|record| !staying.contains(record.as_str()));
+    let locks = locks.map(|record| (format!("refs/.{}.lock", record.trim_end_matches(".json")), "it has no record"));
+    let drafts = notes.drafts.iter().map(|path| (path.clone(), "whoever wrote it was killed"));
+    let verdict = |(path, why): (String, &'static str)| Verdict {
+        item: Item::Note(path.clone()),
+        files: vec![path],
+        bytes: 0,
+        fate: Fate::Goes(why),
+    };
+    histories.chain(scrubbed).chain(locks).chain(drafts).map(verdict).collect()
+}
+
 /// Names of blobs that are on their way: ours begin with a dot, skopeo's as its layouts have them.
 fn is_piece(name: &str) -> bool {
     name.starts_with('.') || name.starts_with("oci-put-blob")
-}
-
-impl Verdict {
-    /// Whether it goes.
-    pub fn goes(&self) -> bool {
-        matches!(self.fate, Fate::Goes(_))
-    }
-}
-
-impl fmt::Display for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Image(name) => write!(f, "image {name}"),
-            Self::Leftover(name) => write!(f, "leftover of {name}"),
-            Self::Version(app, number) => write!(f, "version {number} of {app}"),
-            Self::Versions(app) => write!(f, "versions of {app}"),
-            Self::Record(reference) => write!(f, "record of {reference}"),
-            Self::Blob(hex) => write!(f, "blob {hex}"),
-            Self::Piece(name) => write!(f, "blob {name}"),
-            Self::Trash(name) => write!(f, "trash {name}"),
-        }
-    }
 }
 
 #[cfg(test)]

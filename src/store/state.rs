@@ -96,6 +96,21 @@ pub struct Store {
     pub pins: BTreeMap<String, Pin>,
     /// What waits to be deleted.
     pub trash: Vec<String>,
+    /// Small files besides records and pins.
+    pub notes: Notes,
+}
+
+/// Small files that nobody needs but with what they are about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The histories of apps' versions: the version that a failed update goes back to, if one is on trial.
+    pub histories: BTreeMap<String, Option<u64>>,
+    /// Names of images of which it is known how far they were read.
+    pub scrubbed: Vec<String>,
+    /// The locks of references, by the names of their records.
+    pub locks: Vec<String>,
+    /// Files and links on their way to a name, below the store: their writers hold its lock, or were killed.
+    pub drafts: Vec<String>,
 }
 
 impl Store {

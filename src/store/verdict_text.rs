@@ -2,7 +2,7 @@
 //! Pure; the field names of its JSON are part of the interface.
 //! Sizes are those on the disk.
 
-use super::prune::{Fate, Item, Verdict};
+use super::verdict::{Fate, Item, Verdict};
 use crate::cli::time::bytes;
 use serde::Serialize;
 
@@ -26,6 +26,7 @@ impl<'a> From<&'a Verdict> for Row<'a> {
             Item::Record(reference) => ("record", reference.clone()),
             Item::Blob(hex) => ("blob", format!("sha256:{hex}")),
             Item::Piece(name) => ("piece", name.clone()),
+            Item::Note(path) => ("note", path.clone()),
             Item::Trash(name) => ("trash", name.clone()),
         };
         let reasons = match &verdict.fate {

@@ -43,15 +43,20 @@ pub fn decide(versions: &Versions, history: &History, reference: &str, image: &I
     Decision::Switch(Version { number, image: image.clone() }, history)
 }
 
-/// The version to go back to from the one in use: the newest before it that was made from the same.
+/// The version to go back to from the one in use: where it came from while it is on trial, else the newest before it that
+/// was made from the same and was not left itself.
 pub fn before<'a>(versions: &'a Versions, history: &History) -> Option<(&'a Version, &'a Version)> {
     let current = current(versions)?;
     let from = history.made_from.get(&current.number)?;
     let older = versions.versions.iter().rev().filter(|version| version.number < current.number);
-    let older = older
-        .into_iter()
-        .find(|version| version.image != current.image && history.made_from.get(&version.number) == Some(from))?;
-    Some((current, older))
+    let mut older =
+        older.filter(|version| version.image != current.image && history.made_from.get(&version.number) == Some(from));
+    let came_from = history.trial.as_ref().filter(|trial| trial.version == current.number).map(|trial| trial.previous);
+    let older = match came_from {
+        Some(number) => older.find(|version| version.number == number),
+        None => older.find(|version| !history.has_left(from, &version.image)),
+    };
+    Some((current, older?))
 }
 
 #[cfg(test)]
@@ -109,6 +114,12 @@ mod tests {
         let mut mixed = history(3, FROM);
         mixed.made_from.insert(2, "oci:/a".into());
         assert_eq!(numbers(&three, &mixed), Some((3, 1)));
+        // The second was left: neither by hand nor from a trial that began at the first does anything lead to it again.
+        let mut left = history(3, FROM);
+        left.leave(2, &image("y"));
+        assert_eq!(numbers(&three, &left), Some((3, 1)));
+        left.trial = Some(Trial { version: 3, previous: 1, started: None });
+        assert_eq!(numbers(&three, &left), Some((3, 1)));
         assert_eq!(numbers(&versions(&["x"], Some("x")), &history(1, FROM)), None);
         assert_eq!(numbers(&versions(&["x", "x"], Some("x")), &history(2, FROM)), None);
         assert_eq!(numbers(&three, &History::default()), None);

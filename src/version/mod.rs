@@ -8,4 +8,4 @@ pub mod spec;
 
 pub use decide::{Decision, decide};
 pub use history::{History, Trial};
-pub use spec::{Arguments, Goal, Make, Start, Verb};
+pub use spec::{Arguments, Goal, Make, Mend, Start, Verb};

@@ -26,6 +26,16 @@ pub enum Verb {
     Rollback(OfApp),
     /// Go back to the version before if the app has just failed with a new one; run by veneer-rollback@.service
     Failed(OfApp),
+    /// Make images again that a scrub has found damaged; run by veneer-mend.service
+    Mend(Mend),
+}
+
+/// `mend`
+#[derive(Debug, Args)]
+pub struct Mend {
+    /// Show the steps and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// An app.

@@ -1,9 +1,11 @@
 //! Prune against a slow, plain model: random stores with random users, pruned for real, and looked at afterwards.
-//! The model (`world`) knows what it wrote and why; it reads nothing and shares no code with what is tested.
+//! The model (`world`, `model`) knows what it wrote and why; it reads nothing and shares no code with what is tested.
 //! `PRUNE_STATES=10000 cargo test --release --test prune` for many; `PRUNE_SEED=n` for one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dice;
+mod model;
+mod users;
 mod world;
 
 use dice::Dice;
@@ -30,7 +32,7 @@ fn names(directory: &Path) -> BTreeSet<String> {
 fn all(root: &Path) -> BTreeSet<String> {
     let store = root.join("var/lib/veneer");
     let mut found = BTreeSet::new();
-    for place in ["images", "refs", "pins", "blobs/sha256", "trash"] {
+    for place in ["images", "refs", "pins", "blobs/sha256", "trash", "updates", "scrub"] {
         found.extend(names(&store.join(place)).into_iter().map(|name| format!("{place}/{name}")));
     }
     for app in names(&store.join("apps")) {

@@ -16,7 +16,8 @@ from cutdisk import CutDisk, serve
 
 UP_WITHIN = 180
 BOOT_SPAN = 20.0
-RUN_SPAN = 4.0
+# Long enough for a pull and a conversion without KVM.
+RUN_SPAN = 8.0
 # What tests/vm/inside/powercut sets up; each says at every start what it finds.
 APPS = 4
 SAID_WITHIN = 30

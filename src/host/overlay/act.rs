@@ -105,11 +105,8 @@ pub fn accept(record: &Record) -> Result<Record> {
     let paths = OverlayPaths::new(&record.name, record.lifetime);
     let mounted = recover::find(record)?.mounted == crate::overlay::recovery::Mounted::Yes;
     let beneath = if mounted { paths.base() } else { record.target.to_string() };
-    let content = match record.kind {
-        Kind::Directory => format!("{}/tree", paths.source(version.source.number)),
-        Kind::File => format!("{}/file", paths.source(version.source.number)),
-    };
-    let base = base::identify(Path::new(&beneath), Path::new(&content), record.kind)?;
+    let content = base::content(record, version.source.number, &version.source.kind)?;
+    let base = base::identify(Path::new(&beneath), &content.path, record.kind)?;
     let new = Record { base, ..record.clone() };
     registry::write(&new)?;
     if !mounted {

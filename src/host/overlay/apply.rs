@@ -272,9 +272,8 @@ fn copy(request: &Request<'_>, record: &Record, number: u32, source: u32) -> Res
     let from = request.spec.source.as_str();
     let name = from.rsplit('/').next().unwrap_or_default();
     let (kind, copied) = version::copy_source(record, &request.source, source, name, request.limits)?;
-    let place = paths.source(source);
-    let content = Path::new(&place).join(if record.kind == Kind::Directory { "tree" } else { "file" });
-    (request.inspect)(&content)?;
+    let content = base::content(record, source, &kind)?;
+    (request.inspect)(&content.path)?;
     version::make_writable(record, number)?;
     if record.lifetime == Lifetime::Persistent {
         sync_directory(&paths.data)?;
@@ -283,7 +282,7 @@ fn copy(request: &Request<'_>, record: &Record, number: u32, source: u32) -> Res
     let view = paths.base();
     let beneath =
         if target::mounts()?.top(&view).is_some() { Path::new(&view) } else { Path::new(record.target.as_str()) };
-    let base = base::identify(beneath, &content, record.kind).context("looking at what will be hidden")?;
+    let base = base::identify(beneath, &content.path, record.kind).context("looking at what will be hidden")?;
     let source = version::source(source, from, kind, copied);
     let version = Version { number, made: clock::now(), by: request.by, source, committed: Vec::new() };
     Ok((version, base, copied.lost_attributes))

@@ -2,16 +2,18 @@
 //! It decides nothing about a change; the record's policy does.
 //! Sources: os-release(5); what is hidden is digested in order of names, so that the same tree gives the same digest.
 
-use super::{mounting, target};
+use super::{loops, mounting, target};
 use crate::host::files;
-use crate::overlay::OverlayPaths;
-use crate::overlay::record::{Base, Kind};
+use crate::host::loop_device::Access;
+use crate::overlay::record::{Base, Kind, SourceKind};
+use crate::overlay::{OverlayPaths, Record};
 use crate::path::AbsPath;
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
+use rustix::fd::{AsRawFd as _, OwnedFd};
 use rustix::fs::{self as rfs, AtFlags, FileType, Stat};
 use sha2::{Digest, Sha256};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Opens the view of what lies beneath, unless it is open: before anything is laid over it.
 pub fn keep(paths: &OverlayPaths, target: &AbsPath, kind: Kind) -> Result<()> {
@@ -36,6 +38,30 @@ pub fn keep(paths: &OverlayPaths, target: &AbsPath, kind: Kind) -> Result<()> {
     mounting::make_read_only(&place)
 }
 
+/// The source of a version, to be looked into whether it is mounted or not.
+#[derive(Debug)]
+pub struct Content {
+    /// Its tree, or its file.
+    pub path: PathBuf,
+    /// Where that is in an image, the image, mounted where nobody else finds it.
+    _image: Option<OwnedFd>,
+}
+
+/// Opens the copy of a source.
+pub fn content(record: &Record, number: u32, kind: &SourceKind) -> Result<Content> {
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    let place = paths.source(number);
+    Ok(match (kind, record.kind) {
+        (SourceKind::Tree, Kind::Directory) => Content { path: Path::new(&place).join("tree"), _image: None },
+        (SourceKind::Tree, Kind::File) => Content { path: Path::new(&place).join("file"), _image: None },
+        (SourceKind::Image(_), _) => {
+            let image = loops::mount(&format!("{}.raw", paths.source_image(number)), "erofs", Access::Read)?;
+            let path = format!("/proc/self/fd/{}/", image.as_raw_fd()).into();
+            Content { path, _image: Some(image) }
+        }
+    })
+}
+
 /// What a base is, as far as an overlay with this tree hides it.
 pub fn identify(base: &Path, tree: &Path, kind: Kind) -> Result<Base> {
     let mut digest = Digesting { hash: Sha256::new(), files: 0 };
@@ -48,7 +74,7 @@ pub fn identify(base: &Path, tree: &Path, kind: Kind) -> Result<Base> {
 }
 
 /// The system's name of its own version.
-fn system() -> String {
+pub fn system() -> String {
     let read = |path| std::fs::read_to_string(path);
     // Without the file, the digest has to do.
     let text = read("/etc/os-release").or_else(|_| read("/usr/lib/os-release")).unwrap_or_default();

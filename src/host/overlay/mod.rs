@@ -10,6 +10,8 @@ pub mod commit;
 pub mod copy;
 pub mod copy_meta;
 pub mod diff;
+pub mod export;
+pub mod import;
 pub mod layers;
 pub mod loops;
 pub mod measure;

@@ -8,7 +8,7 @@ use crate::host::files;
 use crate::host::journal::{Entry, Journal, Weight};
 use crate::layout::{HOST_OVERLAYS, HOST_OVERLAYS_LIVE};
 use crate::message::{self, MessageId};
-use crate::overlay::record::{Kind, OnChange};
+use crate::overlay::record::OnChange;
 use crate::overlay::recovery::{Cure, Found, Mounted, When, cure};
 use crate::overlay::{OverlayName, OverlayPaths, Record};
 use anyhow::Result;
@@ -113,12 +113,8 @@ fn mount(record: &Record, journal: &Journal) -> Result<()> {
 /// What is different beneath an overlay that is not mounted.
 pub fn changed_base(record: &Record) -> Result<Option<String>> {
     let Some(version) = record.version() else { return Ok(None) };
-    let paths = OverlayPaths::new(&record.name, record.lifetime);
-    let content = match record.kind {
-        Kind::Directory => format!("{}/tree", paths.source(version.source.number)),
-        Kind::File => format!("{}/file", paths.source(version.source.number)),
-    };
-    let now = base::identify(Path::new(record.target.as_str()), Path::new(&content), record.kind)?;
+    let content = base::content(record, version.source.number, &version.source.kind)?;
+    let now = base::identify(Path::new(record.target.as_str()), &content.path, record.kind)?;
     Ok(match () {
         () if now.hidden != record.base.hidden => Some(format!("what it hides in {} has changed", record.target)),
         () if now.system != record.base.system => {

@@ -2,7 +2,8 @@
 //! It mounts nothing; `host::overlay` does. It asks polkit, counts, and has the source copied and checked.
 //! The order is docs/overlays.md's ("Users"): refuse what costs nothing to refuse, ask, copy, check, count again, do.
 
-use super::copy::{self, Copied, Copier, Kind};
+use super::copy::{Copied, Copier, Kind};
+use super::inspect;
 use super::peer::{Peer, groups_of_owner};
 use super::polkit::{self, Question};
 use super::slot;
@@ -43,7 +44,7 @@ pub(super) fn apply(peer: &Peer, ask: &Apply, mut descriptors: Vec<OwnedFd>) -> 
     rules.fits(&asker, &holdings(&registry, Some(&ask.name))?, writable)?;
     authorize(peer, ask, &spec)?;
 
-    let staging = Staging::of(peer).map_err(failed)?;
+    let staging = Staging::of(peer.uid).map_err(failed)?;
     let room = rules.room(&asker, &holdings(&registry, Some(&ask.name))?)?.saturating_sub(writable);
     let (kind, copied) = Copier::new(peer, &rules, room)?.run(&source, &staging.directory)?;
     if ask.dry == Dry::Run {
@@ -62,7 +63,7 @@ pub(super) fn apply(peer: &Peer, ask: &Apply, mut descriptors: Vec<OwnedFd>) -> 
 fn lay(spec: &Spec, rules: &Rules, copied: &Copied) -> Result<(), Denial> {
     let source = version::open(spec.source.as_str()).map_err(failed)?;
     let limits = tree::Limits { bytes: copied.bytes, entries: copied.files };
-    let inspect = |path: &Path| copy::inspect(path, rules);
+    let inspect = |path: &Path| inspect::inspect(path, rules);
     let request = laying::Request { spec: spec.clone(), source, limits, by: Act::Apply, inspect: &inspect };
     laying::apply(&[request], &journal()).map(drop).map_err(failed)
 }

@@ -5,10 +5,13 @@
 mod acts;
 pub mod client;
 mod copy;
+mod inspect;
+mod no_files;
 mod peer;
 mod polkit;
+mod rights;
 mod slot;
-mod staging;
+pub mod staging;
 mod wire;
 
 use crate::host::journal::{Caller, Entry, Journal, Weight};

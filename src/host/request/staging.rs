@@ -1,8 +1,8 @@
 //! Where the copy of a user's source is made before anything is decided: one directory per user, one copy at a time.
+//! What root exports and imports is made in root's.
 //! It is gone when its `Staging` is; what a killed process left goes with the next request, or with the next boot.
 //! Nobody but root can look into it (tmpfiles.d/veneer.conf).
 
-use super::peer::Peer;
 use crate::host::files;
 use crate::layout::REQUESTS;
 use crate::path::AbsPath;
@@ -14,17 +14,18 @@ use std::io::ErrorKind;
 
 /// A user's place for a copy, locked.
 #[derive(Debug)]
-pub(super) struct Staging {
-    pub(super) directory: OwnedFd,
+pub struct Staging {
+    /// The directory.
+    pub directory: OwnedFd,
     path: String,
     _lock: OwnedFd,
 }
 
 impl Staging {
     /// Waits until this user has no other request that copies, and clears what was left.
-    pub(super) fn of(peer: &Peer) -> Result<Self> {
+    pub fn of(uid: u32) -> Result<Self> {
         files::make_directory(REQUESTS, 0o700)?;
-        let home = format!("{REQUESTS}/{}", peer.uid);
+        let home = format!("{REQUESTS}/{uid}");
         files::make_directory(&home, 0o700)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = rustix::fs::open(&home, flags, Mode::empty()).with_context(|| format!("opening {home}"))?;
@@ -37,7 +38,7 @@ impl Staging {
     }
 
     /// Where something in it is.
-    pub(super) fn at(&self, name: &str) -> Result<AbsPath> {
+    pub fn at(&self, name: &str) -> Result<AbsPath> {
         AbsPath::parse(&format!("{}/{name}", self.path)).map_err(anyhow::Error::msg)
     }
 }

@@ -4,10 +4,11 @@
 
 use super::StoreDir;
 use crate::host::below_root::names;
-use crate::layout::{BLOBS, IMAGES, PINS, RECORDS, TRASH, VERSIONS};
+use crate::layout::{BLOBS, HISTORIES, IMAGES, PINS, RECORDS, SCRUB, STORE, TRASH, VERSIONS};
 use crate::name::AppId;
 use crate::store::listing::{Group, Listing};
 use crate::store::{Blob, Pin, Record, Store, StoredFile, StoredImage, Versions};
+use crate::version::History;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
@@ -37,6 +38,8 @@ pub fn read(store: &StoreDir) -> Reading {
     reader.records();
     reader.versions();
     reader.pins();
+    reader.histories();
+    reader.scrubbed();
     reader.trash();
     reader.found
 }
@@ -119,13 +122,30 @@ impl Reader<'_> {
         self.found.store.pins.extend(pins);
     }
 
-    /// All `NAME.json` of a directory; hidden ones are on their way to their name.
+    fn histories(&mut self) {
+        let back = |history: History| history.trial.map(|trial| trial.previous);
+        let histories = self.notes(HISTORIES, |text| History::parse(text).map(back));
+        self.found.store.notes.histories.extend(histories);
+    }
+
+    /// What is in them is the scrub's alone, which holds no lock: only the names.
+    fn scrubbed(&mut self) {
+        let names = self.listed(&self.store.at(SCRUB));
+        let names = names.iter().filter_map(|name| name.strip_suffix(".json")).filter(|name| !name.starts_with('.'));
+        self.found.store.notes.scrubbed = names.map(str::to_owned).collect();
+    }
+
+    /// All `NAME.json` of a directory.
     fn notes<T>(&mut self, place: &str, parse: impl Fn(&[u8]) -> Result<T, String>) -> Vec<(String, T)> {
         let Some((dir, path)) = self.open(place) else { return Vec::new() };
         let mut notes = Vec::new();
         let mut bytes = Vec::new();
         for name in self.names(&dir, &path) {
-            let Some(stem) = name.strip_suffix(".json").filter(|stem| !stem.starts_with('.')) else { continue };
+            if let Some(hidden) = name.strip_prefix('.') {
+                self.passing(place, hidden);
+                continue;
+            }
+            let Some(stem) = name.strip_suffix(".json") else { continue };
             let at = path.join(&name);
             bytes.clear();
             match small(dir.as_fd(), &name, &mut bytes) {
@@ -140,16 +160,30 @@ impl Reader<'_> {
         notes
     }
 
+    /// A hidden name among small files: `below_root::replace`'s drafts, and the locks of references.
+    fn passing(&mut self, place: &str, hidden: &str) {
+        let notes = &mut self.found.store.notes;
+        if let Some(record) = hidden.strip_suffix(".lock").filter(|_| place == RECORDS) {
+            notes.locks.push(format!("{record}.json"));
+        } else if let Some((name, process)) = hidden.rsplit_once('.')
+            && name.ends_with(".json")
+            && process.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+        {
+            notes.drafts.push(format!("{}/.{hidden}", below_the_store(place)));
+        }
+    }
+
     fn versions(&mut self) {
         let path = self.store.at(VERSIONS);
         let apps = self.listed(&path);
         for name in apps {
             let dir = path.join(&name);
-            let links: Vec<(String, String)> = self
-                .listed(&dir)
-                .into_iter()
-                .filter_map(|link| self.link(&dir.join(&link)).map(|target| (link, target)))
-                .collect();
+            let (drafts, links): (Vec<String>, Vec<String>) =
+                self.listed(&dir).into_iter().partition(|link| link.starts_with('.') && link.ends_with(".new"));
+            let drafts = drafts.into_iter().map(|draft| format!("{}/{name}/{draft}", below_the_store(VERSIONS)));
+            self.found.store.notes.drafts.extend(drafts);
+            let links: Vec<(String, String)> =
+                links.into_iter().filter_map(|link| self.link(&dir.join(&link)).map(|target| (link, target))).collect();
             match AppId::parse(&name).and_then(|app| Versions::of(app, links)) {
                 Ok(versions) => self.found.store.apps.push(versions),
                 Err(said) => self.found.problems.push(format!("{}: {said}", dir.display())),
@@ -228,6 +262,10 @@ impl Reader<'_> {
     fn problem(&mut self, path: &Path, errno: Errno) {
         self.found.problems.push(format!("{} cannot be read: {}", path.display(), std::io::Error::from(errno)));
     }
+}
+
+fn below_the_store(place: &str) -> &str {
+    place.strip_prefix(STORE).unwrap_or(place).trim_start_matches('/')
 }
 
 fn small(dir: BorrowedFd<'_>, name: &str, bytes: &mut Vec<u8>) -> Result<(), Errno> {

@@ -3,10 +3,11 @@
 //! Order: an image's own file first, on the disk, then those beside it, so that after a power cut an image is whole or absent.
 
 use super::StoreDir;
+use crate::host::mounts;
 use crate::host::place::{Locked, Place};
 use crate::image::publish::ImageName;
-use crate::layout::{BLOBS, IMAGES, RECORDS, TRASH, VERSIONS};
-use crate::store::prune::{Item, Verdict};
+use crate::layout::{BLOBS, IMAGES, RECORDS, STORE, TRASH, VERSIONS};
+use crate::store::verdict::{Item, Verdict};
 use anyhow::{Context, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -41,6 +42,9 @@ pub fn take_out(store: &StoreDir, verdicts: &[Verdict]) -> Result<Removed> {
     }
     let blobs: Vec<&Verdict> = goes(|item| matches!(item, Item::Blob(_) | Item::Piece(_))).collect();
     remover.each(BLOBS, &blobs)?;
+    // Before links: what is on its way to a name would keep the directory of an app that is gone.
+    let notes: Vec<&Verdict> = goes(|item| matches!(item, Item::Note(_))).collect();
+    remover.each(STORE, &notes)?;
     let links: Vec<&Verdict> = goes(|item| matches!(item, Item::Version(..) | Item::Versions(_))).collect();
     remover.each(VERSIONS, &links)?;
     let records: Vec<&Verdict> = goes(|item| matches!(item, Item::Record(_))).collect();
@@ -58,20 +62,18 @@ pub fn empty_trash(store: &StoreDir) -> Result<(u64, Vec<String>)> {
         match removed(&path) {
             // Under another name it is still there.
             Ok(()) => freed += stat.map_or(0, |stat| if stat.st_nlink == 1 { blocks(&stat) } else { 0 }),
-            Err(Errno::NOENT) => {}
-            Err(errno) => failed.push(format!("{}: {}", path.display(), std::io::Error::from(errno))),
+            Err(error) => failed.push(format!("{}: {error:#}", path.display())),
         }
     }
     Ok((freed, failed))
 }
 
 /// Removes a file, or what a killed pull worked in.
-fn removed(path: &Path) -> Result<(), Errno> {
+fn removed(path: &Path) -> Result<()> {
     match rustix::fs::unlink(path) {
-        Err(Errno::ISDIR) => {
-            std::fs::remove_dir_all(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        }
-        done => done,
+        Err(Errno::ISDIR) => mounts::remove_all(path),
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(std::io::Error::from(errno).into()),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Rules: docs/store.md, "What is in use"; proc_pid_mountinfo(5); `loop/backing_file` and `dm/name` in sysfs.
 
 use super::StoreDir;
-use crate::app::Settings;
+use crate::app::{App, Image, ImageFile, ImagePlace, Settings};
 use crate::config::{AppState, ConfigText, Dir, Host, Mention, Mentioned, load_app, mentions};
 use crate::host::below_root::names;
 use crate::host::config_files::read_dirs;
@@ -74,10 +74,22 @@ impl Collector<'_> {
         for app in &text.apps {
             self.claims.push(Claim { on: On::App(app.id.to_string()), by: app.file.path.to_string() });
             if app.state() == AppState::Configured {
-                load_app(app, &host).err().iter().for_each(|problems| self.wrong(problems));
+                match load_app(app, &host) {
+                    Ok(loaded) => self.made(&loaded.app, &app.file.path),
+                    Err(problems) => self.wrong(&problems),
+                }
             }
         }
         host.settings
+    }
+
+    /// What an app's image is built from, as all its files together say; a single file may have half of it.
+    fn made(&mut self, app: &App, by: &str) {
+        if let Image::File(ImageFile { place: ImagePlace::Made(making), .. }) = &app.image
+            && matches!(making.origin, Origin::Build(_))
+        {
+            self.claims.push(Claim { on: On::Reference(making.origin.to_string()), by: by.to_owned() });
+        }
     }
 
     fn wrong(&mut self, problems: &[Problem]) {

@@ -76,6 +76,17 @@ with_journal() {
 
 running() { systemctl is-active --quiet "app@$1.service"; }
 
+# in_time UNIT...: units that wait for idle moments run as any other in this scenario: a busy machine has none.
+in_time() {
+	local unit
+	for unit in "$@"; do
+		mkdir -p "/run/systemd/system/$unit.d"
+		printf '[Service]\nNice=0\nCPUSchedulingPolicy=other\nIOSchedulingClass=best-effort\n' \
+			>"/run/systemd/system/$unit.d/veneer-test-in-time.conf"
+	done
+	systemctl daemon-reload
+}
+
 # --- waiting, failing, looking
 
 # eventually SECONDS COMMAND...: until it succeeds, at most so long; five times that, since a guest may be emulated, and not alone.
@@ -151,6 +162,29 @@ scale() {
 	echo "$n"
 }
 
+# --- a store that shares data
+
+# reflink_store: images and sessions on an XFS of their own, by the files of examples/reflink.
+reflink_store() {
+	local example=$TEST_DIR/examples/reflink
+	truncate -s 1G /var/lib/veneer-pool.xfs
+	mkfs.xfs -q -m reflink=1 /var/lib/veneer-pool.xfs
+	install -m 644 "$example/srv-veneer.mount" /etc/systemd/system/
+	install -D -m 644 "$example/pool.toml" /etc/veneer/veneer.toml.d/pool.toml
+	reload
+	systemctl start srv-veneer.mount
+	mkdir /srv/veneer/images /srv/veneer/sessions
+}
+
+reflink_store_gone() {
+	rm /etc/veneer/veneer.toml.d/pool.toml
+	# Not by systemd: in a container it finds the control group of this unit gone by now, and gives up (257).
+	umount /srv/veneer
+	rm /etc/systemd/system/srv-veneer.mount /var/lib/veneer-pool.xfs
+	rmdir /srv/veneer
+	reload
+}
+
 # --- what is left
 
 # A container sees the loop devices of the whole machine; its own are those whose file it can see.
@@ -210,6 +244,7 @@ clean_slate() {
 	systemctl stop 'veneer-*@*.service' 'run-veneer-*.mount' 2>/dev/null || :
 	rm -rf /etc/veneer/* /run/veneer/apps.d /usr/lib/veneer/apps.d/* /usr/local/lib/veneer/apps.d \
 		/etc/systemd/system/app@*.d /etc/systemd/system/*.wants/app@* /run/systemd/system/app@*.d \
+		/run/systemd/system/*.d/veneer-test-in-time.conf \
 		/etc/verity.d /var/lib/veneer/{images,overlays,apps,updates,refs,pins,trash}/* /var/lib/veneer/blobs/sha256 /run/veneer/verified/*
 	systemctl reset-failed 2>/dev/null || :
 	reload

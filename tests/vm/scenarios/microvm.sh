@@ -19,14 +19,9 @@ SH
 chmod 755 /usr/local/bin/qemu-system-x86_64
 
 # A store whose file system shares data.
-pool=/var/lib/veneer-pool
-truncate -s 1G "$pool.xfs"
-mkfs.xfs -q -m reflink=1 "$pool.xfs"
-mkdir -p "$pool"
-mount -o loop "$pool.xfs" "$pool"
-mkdir "$pool/images" "$pool/sessions"
-mkdir -p /etc/veneer/veneer.toml.d
-printf '[store]\nroots = ["%s/images"]\n[session]\ndirectory = "%s/sessions"\n' "$pool" "$pool" >/etc/veneer/veneer.toml.d/pool.toml
+pool=/srv/veneer
+reflink_store
+has "$(veneer doctor || :)" "$pool/sessions is on XFS, which shares data (reflink)" || fail "doctor does not say that it can"
 
 # The container image, by buildah; the root of it, with the agent.
 cp "$parts/vm-agent" /run/veneer-test/vm-agent
@@ -112,8 +107,6 @@ no_disks() { [ -z "$(ls "$pool/sessions/microvm" 2>/dev/null)" ]; }
 eventually 10 no_disks
 for n in $(seq "$count"); do gone "vm$n"; done
 veneer image verify "$pool/images/microvm.raw" >/dev/null
-rm -f /etc/veneer/veneer.toml.d/pool.toml /etc/systemd/system/microvm@.service
+rm -f /etc/systemd/system/microvm@.service
 rm -rf /etc/systemd/system/microvm@.service.d
-systemctl daemon-reload
-umount "$pool"
-rm -rf "$pool" "$pool.xfs"
+reflink_store_gone

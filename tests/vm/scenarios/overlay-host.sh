@@ -59,6 +59,14 @@ for lifetime in "" --persistent; do
 	nothing_left
 	expect "$(find "$target" -printf '%p %m %u %s %T@\n' | sort)" "$before"
 done
+# The longest name there may be, whose layers have long paths.
+long=$(printf 'n%.0s' $(seq 50))
+veneer overlay apply "$long" /root/site "$target" >/dev/null
+veneer overlay apply "$long" /root/site "$target" >/dev/null
+expect "$(cat "$target/greeting")" changed
+veneer overlay remove "$long" >/dev/null
+fails_with "1 to 50 of" veneer overlay apply "n$long" /root/site "$target"
+nothing_left
 echo patched >/root/patched
 veneer overlay apply one /root/patched "$target/other" --writable
 expect "$(cat "$target/other")" patched

@@ -2,6 +2,7 @@
 # Container: yes
 # Timeout: 180
 
+in_time veneer-prune.service
 prune=/usr/libexec/veneer/veneer-prune
 there() { [ -e "$STORE/$1.raw" ] || fail "$1 is gone"; }
 gone() { [ -z "$(find "$STORE" -name "*$1*")" ] || fail "$1 is still there: $(find "$STORE" -name "*$1*")"; }

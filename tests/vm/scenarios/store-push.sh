@@ -1,4 +1,4 @@
-# What it shows: a converted, signed image goes to a registry as an artifact, by nobody's credentials but those given; nothing stays behind.
+# What it shows: a converted, signed image goes to a registry as an artifact; an app of another host pulls it, converts nothing, and runs.
 # Container: yes
 # Timeout: 120
 
@@ -23,5 +23,30 @@ skopeo copy --quiet --insecure-policy --preserve-digests --src-tls-verify=false 
 	docker://127.0.0.1:5007/images/hello:1 dir:/run/store-pulled
 cmp "/run/store-pulled/$(sha256sum "$STORE/hello.raw" | cut -d' ' -f1)" "$STORE/hello.raw"
 [ -z "$(find /tmp -maxdepth 1 -name 'veneer-push*')" ] || fail 'a layout is left behind'
+
+# Another host, which has nothing but the reference and the signer's certificate.
+sum=$(sha256sum <"$STORE/hello.raw")
+rm -f "$STORE"/hello.*
+trust_test_key
+printf '[[registry]]\nlocation = "127.0.0.1:5007"\ninsecure = true\n' >/etc/veneer/registries.conf
+app fleet <<-'TOML'
+	[image]
+	oci = "docker://127.0.0.1:5007/images/hello:1"
+	require = "signed"
+	[service]
+	exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
+TOML
+reload
+if [ -n "${CONTAINER:-}" ]; then
+	systemctl start veneer-convert@fleet || fail "$(unit_journal veneer-convert@fleet.service)"
+else
+	start fleet
+	eventually 5 get 8080
+	has "$(veneer status fleet)" 'signed, checked in user space' || fail "$(veneer status fleet)"
+	stop fleet
+fi
+raw=$(echo "$STORE"/sha256-*.raw)
+expect "$(sha256sum <"$raw")" "$sum"
+expect "$(basename "$raw")" "sha256-$(printf %s "$manifest" | sha256sum | cut -d' ' -f1).raw"
 systemctl stop store-registry
 rm -rf /run/registry /run/registry.yml /run/store-pulled

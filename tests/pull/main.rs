@@ -1,137 +1,30 @@
 //! `veneer-pull` against registries that do not do what they should, and skopeo as the host has it.
-//! Each registry is a few lines here, on loopback; what is in the store afterwards is looked at.
+//! Each registry is a few lines (`registry`), on loopback; what is in the store afterwards is looked at.
 //! Where skopeo is not installed these tests say so and do nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+mod artifact;
+#[path = "../layers/builder.rs"]
+#[allow(dead_code, unreachable_pub, reason = "more is in it than is needed here")]
+mod builder;
+mod mend;
+mod registry;
+
+use registry::{Answer, Answers, INDEX, MANIFEST, Registry, hex, image};
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use veneer::app::Pull;
+use veneer::host::interruption::Interruption;
 use veneer::host::pull::{Listener, Outcome, run};
 use veneer::host::store::{StoreDir, read};
+use veneer::host::version::make;
 use veneer::oci::document::Platform;
 use veneer::origin::Origin;
 use veneer::pull::{Spec, When};
 use veneer::sysexits::Exit;
 use veneer::verity::Fault;
-
-/// A path, and how it is answered.
-type Answers = BTreeMap<String, Answer>;
-
-#[derive(Clone)]
-enum Answer {
-    Body(&'static str, Vec<u8>),
-    Cut(Vec<u8>),
-    Status(&'static str),
-    Redirect,
-    Hang,
-}
-
-struct Registry {
-    port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-impl Registry {
-    fn start(answers: Answers) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let (answers, heard) = (Arc::new(answers), Arc::clone(&asked));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (answers, heard) = (Arc::clone(&answers), Arc::clone(&heard));
-                std::thread::spawn(move || serve(stream, &answers, &heard));
-            }
-        });
-        Self { port, asked }
-    }
-
-    /// How often a path was got that has this in it.
-    fn got(&self, part: &str) -> usize {
-        self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
-    }
-}
-
-fn serve(stream: TcpStream, answers: &Answers, heard: &Mutex<Vec<String>>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    let (mut first, mut line) = (String::new(), String::new());
-    if reader.read_line(&mut first).is_err() {
-        return;
-    }
-    while reader.read_line(&mut line).is_ok_and(|count| count > 2) {
-        line.clear();
-    }
-    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    heard.lock().unwrap().push(path.clone());
-    let found = answers.iter().find(|(part, _)| path.contains(part.as_str())).map(|(_, answer)| answer.clone());
-    let head = |status: &str, more: &str| format!("HTTP/1.1 {status}\r\nConnection: close\r\n{more}\r\n");
-    let _ = match found {
-        _ if path == "/v2/" => stream.write_all(head("200 OK", "Content-Length: 0\r\n").as_bytes()),
-        None => stream.write_all(head("404 Not Found", "Content-Length: 0\r\n").as_bytes()),
-        Some(Answer::Status(status)) => stream.write_all(head(status, "Content-Length: 0\r\n").as_bytes()),
-        Some(Answer::Redirect) => stream.write_all(
-            head("307 Temporary Redirect", &format!("Location: {path}\r\nContent-Length: 0\r\n")).as_bytes(),
-        ),
-        Some(Answer::Body(kind, body)) => {
-            let more = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
-            stream.write_all(head("200 OK", &more).as_bytes()).and_then(|()| stream.write_all(&body))
-        }
-        Some(Answer::Cut(body)) => {
-            let more = format!("Content-Length: {}\r\n", body.len());
-            stream.write_all(head("200 OK", &more).as_bytes()).and_then(|()| stream.write_all(&body[..body.len() / 2]))
-        }
-        Some(Answer::Hang) => {
-            std::thread::sleep(Duration::from_secs(60));
-            Ok(())
-        }
-    };
-}
-
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-
-/// An image of one layer: its documents, and what a good registry answers.
-struct Image {
-    layer: Vec<u8>,
-    manifest: Vec<u8>,
-    answers: Answers,
-}
-
-fn image(more: i64) -> Image {
-    let layer: Vec<u8> = [vec![b'x'; 512 * 20], vec![0; 1024]].concat();
-    let config = format!(
-        r#"{{"architecture":"amd64","os":"linux","config":{{"Labels":{{"a":"b"}}}},"rootfs":{{"type":"layers","diff_ids":["sha256:{}"]}}}}"#,
-        hex(&layer)
-    );
-    let manifest = format!(
-        r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:{}","size":{}}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:{}","size":{}}}]}}"#,
-        hex(config.as_bytes()),
-        config.len(),
-        hex(&layer),
-        layer.len() as i64 + more
-    )
-    .into_bytes();
-    let blob = |bytes: &[u8]| {
-        (format!("blobs/sha256:{}", hex(bytes)), Answer::Body("application/octet-stream", bytes.to_vec()))
-    };
-    let answers = Answers::from([
-        blob(config.as_bytes()),
-        blob(&layer),
-        ("manifests/1".into(), Answer::Body(MANIFEST, manifest.clone())),
-    ]);
-    Image { layer, manifest, answers }
-}
+use veneer::version::{Arguments, Make, Verb};
 
 struct Silent;
 
@@ -169,6 +62,15 @@ fn spec(reference: &str, when: When) -> Spec {
     }
 }
 
+/// `veneer-version make`, as a unit calls it.
+fn making(words: &[&str]) -> Make {
+    let all = ["veneer-version", "make", "--platform=linux/amd64"].iter().chain(words);
+    match <Arguments as clap::Parser>::parse_from(all).verb {
+        Verb::Make(make) => make,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Nothing that anybody would take for an image.
 fn nothing_left(root: &Path, store: &StoreDir) {
     let found = read(store);
@@ -199,19 +101,27 @@ fn check(answers: Answers, name: &str, said: &str, exit: Exit) {
 }
 
 #[test]
-fn an_image_is_fetched_once_whoever_asks() {
+fn an_image_is_fetched_and_made_once_whoever_asks() {
     let registry = Registry::start(image(0).answers);
     let Some(Place { root: _root, store }) = place(registry.port) else { return };
-    let spec = spec(&format!("docker://127.0.0.1:{}/a:1", registry.port), When::Missing);
-    let pulled = std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..10).map(|_| scope.spawn(|| run(&store, &spec, &Silent).expect("pulled"))).collect();
-        runs.into_iter().map(|run| run.join().unwrap()).filter(|outcome| matches!(outcome, Outcome::Pulled(_))).count()
+    let reference = format!("docker://127.0.0.1:{}/a:1", registry.port);
+    let spec = spec(&reference, When::Missing);
+    let (pulled, made) = std::thread::scope(|scope| {
+        let one = || {
+            let outcome = run(&store, &spec, &Silent).expect("pulled");
+            let interruption = Interruption::watch("test").expect("watched");
+            let made = make(&store, &making(&[&reference]), &interruption).expect("made");
+            (matches!(outcome, Outcome::Pulled(_)), !made.kept)
+        };
+        let runs: Vec<_> = (0..10).map(|_| scope.spawn(one)).collect();
+        let done: Vec<_> = runs.into_iter().map(|run| run.join().unwrap()).collect();
+        (done.iter().filter(|(pulled, _)| *pulled).count(), done.iter().filter(|(_, made)| *made).count())
     });
-    assert_eq!(pulled, 1);
+    assert_eq!((pulled, made), (1, 1));
     assert_eq!(registry.got("manifests/1"), 1);
     assert_eq!(registry.got(&hex(&image(0).layer)), 1);
     let found = read(&store);
-    assert!(found.store.odd_blobs.is_empty() && found.store.blobs.len() == 3);
+    assert!(found.store.odd_blobs.is_empty() && found.store.blobs.len() == 3 && found.store.images.len() == 1);
     assert_eq!(found.store.records[0].labels.get("a").map(String::as_str), Some("b"));
 }
 
