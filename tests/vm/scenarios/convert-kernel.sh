@@ -6,7 +6,7 @@ tree=/root/convert-kernel at=/run/convert-kernel
 rm -rf $tree $at
 mkdir -p $tree/{bin,dev,empty,deep/{1/2/3,many}} $at
 (
-	cd $tree
+	cd $tree || exit
 	cp /bin/busybox bin/busybox
 	setcap cap_net_raw,cap_chown+ep bin/busybox
 	cp bin/busybox bin/su && chown 0:33 bin/su && chmod 6755 bin/su
@@ -38,7 +38,7 @@ mkdir -p $tree/{bin,dev,empty,deep/{1/2/3,many}} $at
 # whole DIRECTORY: type, mode, owner, device, links, size, time, attributes and content of everything.
 whole() {
 	(
-		cd "$1"
+		cd "$1" || exit
 		find . -mindepth 1 -name lost+found -prune -o \
 			\( -type d -printf '%p %y %m %U %G %T@\n' -o -printf '%p %y %m %U %G %n %s %T@ %l\n' \) | sort
 		find . -mindepth 1 \( -type b -o -type c \) -exec stat -c '%n %t %T' {} + | sort
