@@ -4,7 +4,8 @@
 
 use super::args::Doctor;
 use super::context::Context;
-use super::doctor_looks::{Facts, Feature, Owned, Polkit, Requests, Tool, look};
+use super::doctor_looks::{Facts, Feature, Owned, Tool, look};
+use super::doctor_requests;
 use super::doctor_sessions;
 use super::json;
 use super::style::Style;
@@ -84,7 +85,7 @@ fn findings(facts: &Facts) -> Vec<Finding> {
     all.push(certificates(facts));
     all.extend(facts.online.then(|| kernel_keys(facts)));
     all.extend(facts.owned.iter().filter_map(owned));
-    all.extend(facts.online.then(|| requests(facts.requests, facts.polkit)));
+    all.extend(facts.online.then(|| doctor_requests::finding(facts.requests)));
     all.extend(facts.sessions.iter().flat_map(doctor_sessions::findings));
     all.push(apps(facts));
     all.extend(facts.stale.iter().map(|(id, reason)| {
@@ -232,27 +233,6 @@ fn pending(pending: usize) -> Finding {
     Finding::new("reload", Level::Warn, text).advise("veneer diff, then veneer reload")
 }
 
-/// Users' requests: nobody has to allow any, so that alone is no fault.
-fn requests(requests: Requests, polkit: Polkit) -> Finding {
-    let useless = |text: &str| {
-        let text = format!("{text}: every request of a user for an overlay over the host is refused");
-        Finding::new("requests", Level::Warn, text)
-    };
-    match (requests, polkit) {
-        (Requests::Unheard, _) => Finding::ok(
-            "requests",
-            "veneer-overlay-request.socket is not enabled: users cannot ask for overlays over the host",
-        ),
-        (Requests::Heard, Polkit::Missing) => useless("there is no polkit").advise("apt install polkitd"),
-        (Requests::Heard, Polkit::WithoutActions) => {
-            useless("polkit does not know io.veneer.overlay.policy").advise("install Veneer again")
-        }
-        (Requests::Heard, Polkit::Ready) => {
-            Finding::ok("requests", "users can ask for overlays over the host, and polkit decides")
-        }
-    }
-}
-
 fn render(findings: &[Finding], terminal: Terminal) -> String {
     let width = findings.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     let line = |finding: &Finding| {
@@ -317,15 +297,6 @@ mod tests {
         let facts = Facts { signed: vec!["hello".into()], tools: vec![tool(None)], ..good() };
         let none = "none in /etc/verity.d, /run/verity.d and /usr/lib/verity.d, and hello requires a signature";
         assert_eq!(bad(&facts), ["not installed: only needed for making images", none]);
-    }
-
-    #[test]
-    fn requests_that_nobody_can_grant_are_told() {
-        let said = |requests, polkit| bad(&Facts { requests, polkit, ..good() });
-        assert_eq!(said(Requests::Unheard, Polkit::Missing), [""; 0]);
-        assert_eq!(said(Requests::Heard, Polkit::Ready), [""; 0]);
-        assert!(said(Requests::Heard, Polkit::Missing)[0].starts_with("there is no polkit: every request"));
-        assert!(said(Requests::Heard, Polkit::WithoutActions)[0].contains("io.veneer.overlay.policy"));
     }
 
     #[test]

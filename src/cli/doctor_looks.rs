@@ -4,13 +4,14 @@
 
 use super::apps::{Standing, state, trust, views};
 use super::context::{Context, unit_patterns};
+use super::doctor_requests::{self, Requests};
 use super::doctor_sessions::{self, Sessions};
 use super::{diff, stale};
 use crate::app::{App, Image, ImageFile, ImagePlace};
 use crate::config::Host;
 use crate::host::below_root;
 use crate::host::boot::Boot;
-use crate::layout::{CONFIG_DIRS, LIBEXEC, PROFILES, REQUEST_SOCKET, SKELETON, SYSTEM_UNITS, VERITY_CERTIFICATES};
+use crate::layout::{CONFIG_DIRS, LIBEXEC, PROFILES, SKELETON, SYSTEM_UNITS, VERITY_CERTIFICATES};
 use crate::origin::Origin;
 use crate::plan::Names;
 use anyhow::Result;
@@ -49,32 +50,8 @@ pub(super) struct Facts {
     pub(super) stale: Vec<(String, String)>,
     /// Unit files that a reload would change.
     pub(super) pending: usize,
-    /// What decides on users' requests for overlays over the host.
-    pub(super) polkit: Polkit,
-    /// Whether users can ask.
+    /// Whether users can ask for overlays over the host.
     pub(super) requests: Requests,
-}
-
-/// What decides on users' requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Polkit {
-    /// polkit, and it knows our actions.
-    #[default]
-    Ready,
-    /// polkit, which knows nothing of us.
-    WithoutActions,
-    /// Nothing.
-    Missing,
-}
-
-/// Whether somebody listens to users' requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Requests {
-    /// The socket is there.
-    Heard,
-    /// It is not enabled.
-    #[default]
-    Unheard,
 }
 
 /// A program of others.
@@ -126,9 +103,6 @@ const TOOLS: [(&str, &str, &str); 5] = [
 const SKOPEO: &str = "skopeo";
 const BUILDAH: &str = "buildah";
 const PROGRAM_DIRS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-/// Where Debian 12 and later, and where others have it.
-const POLKITD: [&str; 3] = ["/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd", "/usr/libexec/polkit-1/polkitd"];
-const POLKIT_ACTIONS: &str = "/usr/share/polkit-1/actions/io.veneer.overlay.policy";
 /// systemd.generator(7), the strongest first.
 const GENERATOR_DIRS: [&str; 4] = [
     "/run/systemd/system-generators",
@@ -151,8 +125,7 @@ pub(super) fn look(context: &Context) -> Result<Facts> {
         certificates: certificates(context)?,
         owned: owned(context)?,
         pending: diff::pending(context)?.len(),
-        polkit: polkit(&there),
-        requests: if there(REQUEST_SOCKET) { Requests::Heard } else { Requests::Unheard },
+        requests: doctor_requests::look(&there),
         ..Facts::default()
     };
     if let Some(systemd) = context.systemd {
@@ -233,14 +206,6 @@ fn installed() -> Vec<String> {
     let units = units.iter().map(|unit| format!("{SYSTEM_UNITS}/{unit}"));
     let helpers = helpers.iter().map(|helper| format!("{LIBEXEC}/{helper}"));
     units.chain(helpers).chain([PROFILES.to_owned(), format!("{SKELETON}/proc")]).collect()
-}
-
-fn polkit(there: &impl Fn(&str) -> bool) -> Polkit {
-    match (POLKITD.iter().any(|path| there(path)), there(POLKIT_ACTIONS)) {
-        (false, _) => Polkit::Missing,
-        (true, false) => Polkit::WithoutActions,
-        (true, true) => Polkit::Ready,
-    }
 }
 
 fn has_program(there: &impl Fn(&str) -> bool, name: &str) -> bool {

@@ -13,6 +13,7 @@ mod context;
 mod diff;
 mod doctor;
 mod doctor_looks;
+mod doctor_requests;
 mod doctor_sessions;
 mod enable;
 pub mod fault;

@@ -47,6 +47,8 @@ impl Peer {
                 }
                 pidfd
             }
+            // What the kernel says of a process that nobody waits for any more.
+            Err(nix::errno::Errno::EINVAL | nix::errno::Errno::ESRCH) => bail!("the asking process has ended"),
             Err(error) => return Err(error).context("asking for the peer's process"),
         };
         let (uid, gid) = (credentials.uid(), credentials.gid());

@@ -1,7 +1,7 @@
 # What it shows: sessions that cannot be say why and leave nothing; what a killed helper leaves is found, shown and removed, unless it is in use.
 # Once: trixie
 # Tier: soak
-# Timeout: 240
+# Timeout: 600
 
 seed=/run/veneer-test/seed
 mkdir -p "$seed"
