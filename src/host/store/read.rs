@@ -14,10 +14,13 @@ use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read as _;
+use std::panic::resume_unwind;
 use std::path::Path;
 
 /// A record or a pin is a few kilobytes.
 const SMALL: u64 = 1 << 20;
+/// Fewer images are not worth a thread.
+const SHARE_MIN: usize = 500;
 /// What a block of `st_blocks` has (stat(3type)).
 const STAT_BLOCK: u64 = 512;
 
@@ -54,11 +57,27 @@ impl Reader<'_> {
         let Some((dir, path)) = self.open(IMAGES) else { return };
         let names = self.names(&dir, &path);
         let mut listing = Listing::of(names);
-        for (name, group) in std::mem::take(&mut listing.images) {
-            let image = self.image(dir.as_fd(), &path, name, group);
-            self.found.store.images.extend(image);
-        }
+        let groups: Vec<(String, Group)> = std::mem::take(&mut listing.images).into_iter().collect();
         self.found.store.rest = listing;
+        // Nearly all of the time goes into asking the kernel about each file, which processors can do side by side.
+        let (store, dir, path) = (self.store, dir.as_fd(), &path);
+        let read = |groups: Vec<(String, Group)>| {
+            let mut part = Reader { store, found: Reading::default() };
+            for (name, group) in groups {
+                let image = part.image(dir, path, name, group);
+                part.found.store.images.extend(image);
+            }
+            part.found
+        };
+        let parts = std::thread::scope(|scope| {
+            let begun: Vec<_> = shares(groups).into_iter().map(|share| scope.spawn(move || read(share))).collect();
+            let ended = begun.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            ended.collect::<Vec<Reading>>()
+        });
+        for part in parts {
+            self.found.store.images.extend(part.store.images);
+            self.found.problems.extend(part.problems);
+        }
     }
 
     /// An image; none if its own file has vanished meanwhile.
@@ -264,6 +283,19 @@ impl Reader<'_> {
     }
 }
 
+/// As many shares as there are processors, in order; a small store is one.
+fn shares<T>(mut all: Vec<T>) -> Vec<Vec<T>> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = all.len().div_ceil(processors).max(SHARE_MIN);
+    let mut shares = Vec::new();
+    while all.len() > size {
+        let rest = all.split_off(size);
+        shares.push(std::mem::replace(&mut all, rest));
+    }
+    shares.push(all);
+    shares
+}
+
 fn below_the_store(place: &str) -> &str {
     place.strip_prefix(STORE).unwrap_or(place).trim_start_matches('/')
 }
@@ -286,6 +318,16 @@ fn modified(stat: &Stat) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_all_of_it_in_order() {
+        for count in [0, 1, SHARE_MIN, SHARE_MIN + 1, 10_007] {
+            let all: Vec<usize> = (0..count).collect();
+            let shares = shares(all.clone());
+            assert!(shares.len() <= 1 + count / SHARE_MIN, "{count}");
+            assert_eq!(shares.concat(), all);
+        }
+    }
     use crate::host::store::notes::{pin, record, remove_pin, remove_record, write_pin, write_record};
     use crate::image::publish::ImageName;
     use crate::layer::digest::Digest;

@@ -4,11 +4,8 @@
 # Tier: soak
 # Timeout: 3600
 
-# Each of the four once; 75 times in a soak, or COUNT. SEED does the same again as far as the machine's timing allows.
+# Each of the four is killed once; 75 times in a soak, or COUNT. A run that ends before it is killed does not count.
 command -v skopeo >/dev/null && command -v docker-registry >/dev/null || skip "skopeo or docker-registry is not installed here"
-RANDOM=${SEED:-$((RANDOM + 1))}
-seed=$RANDOM
-RANDOM=$seed
 count=${COUNT:-1}
 [ -z "${SOAK:-}" ] || count=${COUNT:-75}
 port=5058
@@ -68,18 +65,17 @@ killed() {
 whole() {
 	local name
 	for name in $(veneer image list --json=short | grep -oE '"name":"[^"]*"' | cut -d'"' -f4); do
-		veneer image verify "$name" >/dev/null || fail "$name is in the list and not whole (SEED=$seed, after $number: $1)"
+		veneer image verify "$name" >/dev/null || fail "$name is in the list and not whole (run $number, $1)"
 	done
-	for name in named pinned; do [ -e "$STORE/$name.raw" ] || fail "$name is gone (SEED=$seed, after $number: $1)"; done
+	for name in named pinned; do [ -e "$STORE/$name.raw" ] || fail "$name is gone (run $number, $1)"; done
 }
 leftovers() {
-	"$prune" >/dev/null || fail "a prune afterwards ends with $? (SEED=$seed, after $number)"
+	"$prune" >/dev/null || fail "a prune afterwards ends with $? (run $number)"
 	expect "$(find /var/lib/veneer -name '.*' -o -path '/var/lib/veneer/trash/*' | sort | paste -sd ' ')" ''
 	expect "$(find "$STORE" -name '*.raw' -printf '%f\n' | sort | paste -sd ' ')" 'named.raw pinned.raw'
 	expect "$(find /var/lib/veneer/refs /var/lib/veneer/blobs/sha256 /var/lib/veneer/pins -type f 2>/dev/null | wc -l)" 1
 }
 
-hit=0
 declare -A span
 for operation in pull convert remove rm_; do
 	before "$operation"
@@ -88,8 +84,11 @@ for operation in pull convert remove rm_; do
 	span[$operation]=$(awk -v a="$began" -v b="$(uptime_now)" 'BEGIN { printf "%d", (b - a) * 1200 + 50 }')
 done
 leftovers
-for _ in $(seq "$count"); do
-	for operation in pull convert remove rm_; do
+runs=0
+for operation in pull convert remove rm_; do
+	hit=0
+	while [ "$hit" -lt "$count" ]; do
+		runs=$((runs + 1))
 		before "$operation"
 		killed "$operation" $((RANDOM * ${span[$operation]} / 32768))
 		whole "$operation"
@@ -99,6 +98,6 @@ for _ in $(seq "$count"); do
 	done
 done
 leftovers
-note "$((count * 4)) runs, $hit killed before their end (SEED=$seed)"
+note "$((count * 4)) killed before their end, of $runs runs"
 systemctl stop kills-registry
 rm -rf "$dir"
