@@ -1,7 +1,7 @@
 # What it shows: after many starts and stops nothing is left behind, and no unit has failed.
 # Timeout: 900
 
-count=$(scale 10)
+count=$(scale 5)
 snapshot
 hello_app hello 'sleep inf' volatile
 reload

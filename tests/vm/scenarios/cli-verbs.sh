@@ -1,5 +1,5 @@
 # What it shows: what an admin sees of a running, a stale, a broken and a failed app, and that doctor is content.
-# Once: trixie
+# Once: bookworm
 # Timeout: 600
 
 image hello

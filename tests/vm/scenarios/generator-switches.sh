@@ -1,4 +1,5 @@
 # What it shows: the generator is quiet in the initrd and with veneer=0, writes to one directory or three, and never over another's file.
+# Once: bookworm
 
 hello_app hello 'sleep inf'
 generator=/usr/lib/systemd/system-generators/veneer-generator

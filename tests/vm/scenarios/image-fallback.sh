@@ -1,4 +1,5 @@
 # What it shows: the fallback serves only when there is no image file at all, and says so; a bad image never falls back.
+# Once: bookworm
 
 mkdir -p /opt/hello
 cp /bin/busybox /opt/hello/busybox

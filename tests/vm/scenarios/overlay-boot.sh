@@ -1,4 +1,5 @@
 # What it shows: persistent and declared overlays come back with the boot, transient ones do not, and a changed base is not passed over.
+# Container: yes
 # Once: trixie
 # Timeout: 180
 

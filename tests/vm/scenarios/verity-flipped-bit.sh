@@ -1,4 +1,5 @@
 # What it shows: a flipped bit in file data is an I/O error and a line in the journal, or found before the start if asked for.
+# Once: trixie
 # Timeout: 400
 
 image fb big

@@ -1,4 +1,5 @@
 # What it shows: a mount namespace that holds the image blocks no start, and all is gone when it lets go.
+# Once: trixie
 
 hello_app h 'sleep 1000' volatile
 reload

@@ -1,4 +1,5 @@
 # What it shows: a restart after an update of the image or of its file never runs the old one.
+# Once: bookworm
 # Timeout: 300
 
 mkdir -p /opt/st
