@@ -1,4 +1,5 @@
 # What it shows: an app whose file is deleted, broken, masked or changed while it runs goes on, stops cleanly, and leaves nothing.
+# Once: bookworm
 # Timeout: 400
 
 # By hand, as a package's scripts would: only systemd knows the app then.
