@@ -91,7 +91,8 @@ fails_with "lies within $target" veneer overlay apply y /root/site "$target/both
 # --- busy
 (cd "$target" && exec sleep 60) &
 holder=$!
-eventually 5 test "$(readlink "/proc/$holder/cwd")" = "$target"
+holds() { [ "$(readlink "/proc/$holder/cwd")" = "$target" ]; }
+eventually 5 holds
 fails_with "sleep ($holder): working directory" veneer overlay remove site
 expect "$(field site state)" active
 veneer overlay remove site --lazy

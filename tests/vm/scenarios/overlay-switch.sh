@@ -14,7 +14,8 @@ veneer overlay apply switch /root/switch "$target" --writable
 # Its program, a file and its working directory are below the overlay that goes.
 (cd "$target" && exec ./program 600 3<file) &
 held=$!
-eventually 5 test "$(readlink "/proc/$held/exe")" = "$target/program"
+at_work() { [ "$(readlink "/proc/$held/exe")" = "$target/program" ]; }
+eventually 5 at_work
 
 # Everything that is read, each thing once.
 (
