@@ -1,4 +1,5 @@
 # What it shows: kills of veneer-verity, of mount and of the app at random moments leave nothing behind.
+# Once: trixie
 # Timeout: 900
 
 hello_app k 'sleep 1000' volatile

@@ -1,4 +1,5 @@
-# What it shows: whatever was done to a large image or to what is beside it, nothing of it runs, within 3 s, in one line.
+# What it shows: whatever was done to a large image or to what is beside it, nothing of it runs, at once, in one line.
+# Once: bookworm
 # Timeout: 600
 
 image tm big
@@ -30,7 +31,8 @@ refused() {
 	if systemctl start app@tm 2>/dev/null; then fail "$1: it started"; fi
 	took=$(awk -v a="$begin" -v b="$(uptime_now)" 'BEGIN { printf "%.2f", b - a }')
 	slowest=$(awk -v a="$slowest" -v b="$took" 'BEGIN { print (b > a) ? b : a }')
-	awk -v t="$took" 'BEGIN { exit t > 3 }' || fail "$1: it took $took s"
+	# What must not be is a wait for a device that never comes (90 s); the figure is the slowest of all, in the note.
+	awk -v t="$took" 'BEGIN { exit t > 10 }' || fail "$1: it took $took s"
 	eventually 2 said_of app@tm $((lines + 1))
 	said=$(unit_journal app@tm | grep 'attaching tm')
 	has "$(tail -n 1 <<<"$said")" "$2" || fail "$1: it says $(tail -n 1 <<<"$said")"

@@ -1,4 +1,5 @@
 # What it shows: twenty apps at once come up, and twenty of one image file.
+# Once: bookworm
 # Timeout: 400
 
 ids=()
