@@ -49,7 +49,7 @@ plan() {
 		timeout=$(scenario_says "$name" Timeout)
 		kind=plain
 		! grep -q '^before_reboot()' "$SCENARIOS/$name.sh" || kind=reboot
-		printf '%s %s %s\n' "$name" "${timeout:-120}" "$kind"
+		printf '%s %s %s\n' "$name" "${timeout:-300}" "$kind"
 	done
 }
 
