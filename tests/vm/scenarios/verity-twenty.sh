@@ -1,6 +1,6 @@
 # What it shows: twenty apps at once come up, and twenty of one image file.
 # Once: bookworm
-# Timeout: 400
+# Timeout: 900
 
 ids=()
 for n in $(seq 20); do
