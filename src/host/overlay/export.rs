@@ -6,6 +6,7 @@ use super::commit::{self, Use};
 use crate::convert::Output;
 use crate::host::request::staging::Staging;
 use crate::image::tar::file_header;
+use crate::layer::header;
 use crate::overlay::Record;
 use crate::overlay::exported::{ABOUT, CHANGE, ENDINGS, Exported};
 use crate::root_hash::RootHash;
@@ -15,8 +16,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a block of a tar.
-const BLOCK: u64 = 512;
+const BLOCK: u64 = header::BLOCK as u64;
 /// Root's own number: its is the place where the image is made.
 const ROOT: u32 = 0;
 

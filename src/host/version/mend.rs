@@ -1,6 +1,6 @@
 //! A damaged image made again, from what it was made from, in the place of the damaged one.
 //! It looks for no damage: a scrub has written down what it found. What runs from the damaged file goes on until it is stopped.
-//! Rules: docs/store.md, "Scrub". Nothing takes the image's name that has not the same root hash.
+//! Rules: docs/store.md, "Scrub". An image that comes out with another root hash is a fault.
 
 use super::maker::Maker;
 use crate::app::{Image, ImageFile, ImagePlace};

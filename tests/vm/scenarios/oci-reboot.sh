@@ -2,16 +2,12 @@
 # Tier: soak
 # Timeout: 300
 
+. "$TEST_DIR/oci.sh"
 before_reboot() {
 	command -v skopeo >/dev/null && command -v docker-registry >/dev/null || skip "skopeo or docker-registry is not installed here"
 	local dir=/run/oci-reboot
 	mkdir -p "$dir"
-	printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: 127.0.0.1:5056}\n' \
-		"$dir" >"$dir/config.yml"
-	systemd-run --quiet --unit=reboot-registry docker-registry serve "$dir/config.yml"
-	printf '[[registry]]\nlocation = "127.0.0.1:5056"\ninsecure = true\n' >/etc/veneer/registries.conf
-	eventually 20 bash -c 'exec 3<>/dev/tcp/127.0.0.1/5056'
-	skopeo copy --quiet --dest-tls-verify=false "oci-archive:$TEST_DIR/container/hello.oci.tar" docker://127.0.0.1:5056/hello:1
+	registry reboot-registry 5056 "$dir"
 	app oci-reboot <<-TOML
 		[app]
 		autostart = true

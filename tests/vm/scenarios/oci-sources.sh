@@ -3,49 +3,15 @@
 # Tier: soak
 # Timeout: 600
 
+. "$TEST_DIR/oci.sh"
 made=$TEST_DIR/container
 command -v skopeo >/dev/null && command -v docker-registry >/dev/null || skip "skopeo or docker-registry is not installed here"
 
 # A registry on loopback, with the image in it.
 dir=$(mktemp -d)
-printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s/data}}\nhttp: {addr: 127.0.0.1:5055}\n' \
-	"$dir" >"$dir/config.yml"
-systemd-run --quiet --unit=test-registry docker-registry serve "$dir/config.yml"
-printf '[[registry]]\nlocation = "127.0.0.1:5055"\ninsecure = true\n' >/etc/veneer/registries.conf
-eventually 20 bash -c 'exec 3<>/dev/tcp/127.0.0.1/5055'
-skopeo copy --quiet --dest-tls-verify=false "oci-archive:$made/hello.oci.tar" docker://127.0.0.1:5055/hello:1
+registry test-registry 5055 "$dir"
 
-# of ID SOURCE
-of() {
-	app "$1" <<-TOML
-		[image]
-		oci = "$2"
-		[service]
-		exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
-	TOML
-}
-# serves ID: it starts, has the page of the image, and not the one that the second layer deletes. Without device mapper the
-# image is made and looked into.
-serves() {
-	local at=/run/veneer-test/image
-	if [ -n "${CONTAINER:-}" ]; then
-		systemctl stop "veneer-convert@$1" "veneer-pull@$1" 2>/dev/null || :
-		systemctl start "veneer-convert@$1" || fail "$1: $(unit_journal "veneer-pull@$1.service") $(unit_journal "veneer-convert@$1.service")"
-		veneer image verify "$(realpath "/var/lib/veneer/apps/$1/current")" >/dev/null || fail "$1: the image is not whole"
-		mkdir -p $at
-		mount -o ro,loop "/var/lib/veneer/apps/$1/current" $at
-		expect "$(cat $at/srv/www/index.html)" 'hello from inside a verified image'
-		[ -x $at/bin/httpd ] && [ ! -e $at/srv/www/old.html ] || fail "$1: not what the layers say"
-		umount $at
-		rmdir $at
-		return
-	fi
-	start "$1"
-	eventually 20 get 8080
-	expect "$(get 8080)" 'hello from inside a verified image'
-	get 8080 /old.html && fail "$1: a file that the second layer deletes is there"
-	stop "$1"
-}
+of() { oci_app "$1" oci "\"$2\""; }
 cp "$made/hello.oci.tar" "$made/hello.docker.tar" "$dir/"
 of registry docker://127.0.0.1:5055/hello:1
 of archive "oci-archive:$dir/hello.oci.tar"

@@ -9,40 +9,13 @@ command -v skopeo >/dev/null || skip "skopeo is not installed here"
 dir=/srv/oci-storage
 mkdir -p "$dir"
 
+. "$TEST_DIR/oci.sh"
 # of ID KEY SOURCE
 of() {
-	app "$1" <<-TOML
-		[image]
-		$2 = $3
-		[service]
-		exec = ["/bin/httpd", "-f", "-p", "8080", "-h", "/srv/www"]
-	TOML
+	oci_app "$@"
 	apps="$apps $1"
 }
 apps=
-# serves ID: it starts, has the page of the image, and not the one that the second layer deletes. Without device mapper the
-# image is made and looked into.
-serves() {
-	local at=/run/veneer-test/image
-	if [ -n "${CONTAINER:-}" ]; then
-		systemctl stop "veneer-convert@$1" "veneer-pull@$1" 2>/dev/null || :
-		systemctl start "veneer-convert@$1" || fail "$1: $(unit_journal "veneer-pull@$1.service") $(unit_journal "veneer-convert@$1.service")"
-		veneer image verify "$(realpath "/var/lib/veneer/apps/$1/current")" >/dev/null || fail "$1: the image is not whole"
-		mkdir -p $at
-		mount -o ro,loop "/var/lib/veneer/apps/$1/current" $at
-		expect "$(cat $at/srv/www/index.html)" 'hello from inside a verified image'
-		[ -x $at/bin/httpd ] && [ ! -e $at/srv/www/old.html ] || fail "$1: not what the layers say"
-		umount $at
-		rmdir $at
-		return
-	fi
-	start "$1"
-	eventually 20 get 8080
-	expect "$(get 8080)" 'hello from inside a verified image'
-	get 8080 /old.html && fail "$1: a file that the second layer deletes is there"
-	stop "$1"
-}
-
 skopeo copy --quiet "oci-archive:$made/hello.oci.tar" "oci:$dir/layout:hello"
 of layout oci "\"oci:$dir/layout:hello\""
 
