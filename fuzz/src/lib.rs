@@ -1,62 +1,14 @@
-//! What the fuzz targets share: from an app's file to its units, and the proof that these say only what was asked.
-//! It knows systemd's syntax by itself (systemd.syntax(7)) and uses nothing of the unit writer to read its output.
-//! What may stand in a unit is listed here a second time, on purpose.
+//! What the fuzz targets share: what their bytes stand for, and what must hold whatever they are.
 
 pub mod image;
 pub mod layers;
-pub mod writer;
-mod model;
 pub mod request;
+mod units;
+pub mod writer;
 
-use std::cell::OnceCell;
+pub use units::prove;
+
 use std::fmt::Write as _;
-use veneer::config::{AppText, ConfigText, File, Host, load_app};
-use veneer::plan;
-use veneer::unit::Content;
-
-/// Loads the text as the file of an app, plans it, and looks at every line of what came out.
-pub fn prove(text: &str) {
-    let file = File::new("/etc/veneer/apps.d/fuzzed-app.toml", text);
-    let Ok(alone) = AppText::alone(file) else { return };
-    with_host(|host| match load_app(&alone, host) {
-        Ok(loaded) => {
-            for problem in &loaded.warnings {
-                one_line(&problem.to_string());
-            }
-            let units = plan::units(&loaded.app).expect("one app's units have paths of their own");
-            for (path, content) in units.iter() {
-                match content {
-                    Content::File(text) => model::prove(path, text, &loaded.app),
-                    Content::Link(target) => one_line(target),
-                }
-            }
-        }
-        Err(problems) => {
-            assert!(!problems.is_empty(), "refused without a reason");
-            for problem in &problems {
-                assert!(!problem.text.is_empty(), "refused without a reason");
-                one_line(&problem.to_string());
-            }
-        }
-    });
-}
-
-/// A Problem goes to kmsg, where a newline would begin a message of its own.
-fn one_line(text: &str) {
-    assert!(!text.contains(['\n', '\0']), "more than a line: {text:?}");
-}
-
-fn with_host(run: impl FnOnce(&Host<'_>)) {
-    thread_local! {
-        static HOST: OnceCell<Host<'static>> = const { OnceCell::new() };
-    }
-    HOST.with(|host| {
-        run(host.get_or_init(|| {
-            let text: &'static ConfigText = Box::leak(Box::default());
-            Host::load(text).0
-        }));
-    });
-}
 
 /// The keys that `file_of` fills, with how a value is written.
 const KEYS: [(&str, &str, Kind); 21] = [

@@ -16,7 +16,9 @@ const UNIT: &[&str] = &[
     "Before",
     "Conflicts",
     "RequiresMountsFor",
+    "OnFailure",
     "ConditionPathExists",
+    "ConditionDirectoryNotEmpty",
     "AssertPathExists",
     "DefaultDependencies",
     "StopWhenUnneeded",
@@ -47,6 +49,8 @@ const SERVICE: &[&str] = &[
     "LoadCredential",
     "MountAPIVFS",
     "PrivateUsers",
+    "SupplementaryGroups",
+    "SyslogIdentifier",
 ];
 
 /// One setting: its section, its name, its text.

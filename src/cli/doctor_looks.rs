@@ -142,12 +142,13 @@ pub(super) fn look(context: &Context) -> Result<Facts> {
 fn machine(context: &Context, facts: &mut Facts) -> Result<()> {
     let read = |path: &str| below_root::read(&context.at(path)).map(Option::unwrap_or_default);
     let release = read("/proc/sys/kernel/osrelease")?.trim().to_owned();
-    let filesystems = read("/proc/filesystems")?;
+    // What is built in is in no list of modules if the kernel came without one.
+    let known = [read("/proc/filesystems")?, read("/proc/devices").unwrap_or_default()].concat();
     let lists =
         ["dep", "builtin"].map(|list| read(&format!("/lib/modules/{release}/modules.{list}")).unwrap_or_default());
     let has = |module: &str| {
         let loaded = format!("/sys/module/{}", module.replace('-', "_"));
-        filesystems.split_ascii_whitespace().any(|name| name == module)
+        known.split_ascii_whitespace().any(|name| name == module)
             || below_root::exists(&context.at(&loaded))
             || lists.iter().any(|list| has_module(list, module))
     };

@@ -18,6 +18,8 @@ pub(super) struct Sessions {
     directory: String,
     ground: Ground,
     copies: Vec<Copies>,
+    /// Originals that this user may not look at.
+    unseen: Vec<String>,
 }
 
 /// An app whose sessions are copies.
@@ -35,32 +37,42 @@ pub(super) fn look(context: &Context) -> Result<Sessions> {
     let (host, _) = Host::load(&config);
     let directory = host.settings.sessions.to_string();
     let ground = ground::look(&directory)?;
-    let copies = views(&config, []).iter().filter_map(|view| copies(view.app.as_ref()?, &ground)).collect();
-    Ok(Sessions { directory, ground, copies })
+    let mut sessions = Sessions { directory, ground, copies: Vec::new(), unseen: Vec::new() };
+    for app in views(&config, []).iter().filter_map(|view| view.app.as_ref()) {
+        match copies(app, &sessions.ground) {
+            Ok(copies) => sessions.copies.extend(copies),
+            Err(error) => sessions.unseen.push(format!("what sessions of {} cost: {error:#}", app.id)),
+        }
+    }
+    Ok(sessions)
 }
 
 /// What an app's sessions are copies of; none if they are overlays. `auto` copies only where it costs nothing.
-fn copies(app: &App, ground: &Ground) -> Option<Copies> {
-    let sessions = app.sessions.as_ref()?;
+fn copies(app: &App, ground: &Ground) -> Result<Option<Copies>> {
+    let Some(sessions) = &app.sessions else { return Ok(None) };
     let always = sessions.reflink == Reflink::Always;
     let (paths, is_file) = match (sessions.kind, &app.image) {
-        (SessionKind::Overlay, _) => return None,
-        (SessionKind::Auto, _) if !always => return None,
+        (SessionKind::Overlay, _) => return Ok(None),
+        (SessionKind::Auto, _) if !always => return Ok(None),
         (SessionKind::Auto | SessionKind::Tree, Image::Directory(path)) => (vec![path.to_string()], false),
         (SessionKind::Tree, Image::File(_)) => (vec![AppPaths::new(&app.id).image()], false),
         (_, Image::File(file)) => {
             (crate::verity::names::candidates(&file.place).iter().map(ToString::to_string).collect(), true)
         }
-        (SessionKind::Image, Image::Directory(_)) => return None,
+        (SessionKind::Image, Image::Directory(_)) => return Ok(None),
     };
-    let original = paths.iter().find_map(|path| ground::original(ground, path))?;
-    let size = is_file.then_some(original.bytes);
-    Some(Copies { id: app.id.to_string(), reflink: sessions.reflink, beside: original.beside, size })
+    let found = paths.iter().find_map(|path| ground::original(ground, path).transpose()).transpose()?;
+    Ok(found.map(|original| {
+        let size = is_file.then_some(original.bytes);
+        Copies { id: app.id.to_string(), reflink: sessions.reflink, beside: original.beside, size }
+    }))
 }
 
 pub(super) fn findings(sessions: &Sessions) -> Vec<Finding> {
     let mut all = vec![place(sessions)];
     all.extend(sessions.copies.iter().filter_map(|copies| cost(sessions, copies)));
+    let unseen = |text: &String| Finding::new("sessions", Level::Warn, text).advise("run veneer doctor as root");
+    all.extend(sessions.unseen.iter().map(unseen));
     all
 }
 
@@ -115,7 +127,7 @@ mod tests {
     fn said(shares: Shares, reflink: Reflink, beside: Beside) -> Vec<String> {
         let ground = Ground::imagined("ext4", shares);
         let copies = Copies { id: "vm".into(), reflink, beside, size: Some(3 << 30) };
-        let sessions = Sessions { directory: "/s".into(), ground, copies: vec![copies] };
+        let sessions = Sessions { directory: "/s".into(), ground, copies: vec![copies], unseen: Vec::new() };
         findings(&sessions).iter().map(Finding::plain).collect()
     }
 

@@ -27,6 +27,7 @@ use crate::live::FileIdentity;
 use crate::merge::{Boot, Injections, Summary};
 use crate::oci::source::Source;
 use crate::root_hash::RootHash;
+use crate::verity::Fault;
 use crate::verity::build::{BLOCK, Built, Leaves};
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -53,6 +54,8 @@ pub struct Conversion<'a> {
     recipe: Recipe,
     mkfs: Option<MkfsErofs>,
     cached: bool,
+    /// What the image must come out as; nothing is published otherwise.
+    expected: Option<RootHash>,
     /// The tar that the recipe's digest is of.
     tar: Option<(PathBuf, FileIdentity)>,
 }
@@ -65,7 +68,7 @@ impl<'a> Conversion<'a> {
         let named = named(spec, opened)?;
         let mkfs = spec.compression.as_ref().map(|_| MkfsErofs::find()).transpose()?;
         let recipe = recipe(spec, &named, injected, mkfs.as_ref().map(|mkfs| &*mkfs.version));
-        Ok(Self { spec, opened, injections, recipe, mkfs, cached: matches!(named, Named::By(_)), tar })
+        Ok(Self { spec, opened, injections, recipe, mkfs, cached: matches!(named, Named::By(_)), expected: None, tar })
     }
 
     /// What decides the image's bytes.
@@ -78,9 +81,9 @@ impl<'a> Conversion<'a> {
         self.cached
     }
 
-    /// The same, whatever is there.
-    pub fn anew(self) -> Self {
-        Self { cached: false, ..self }
+    /// The same, whatever is there; with a root hash, only the image that has it takes the place of what is there.
+    pub fn anew(self, expected: Option<RootHash>) -> Self {
+        Self { cached: false, expected, ..self }
     }
 
     /// The image, if it is there and would be made the same again.
@@ -119,6 +122,7 @@ impl<'a> Conversion<'a> {
             Some(mkfs) => self.write_compressed(mkfs, locked, &unpublished)?,
             None => self.write(unpublished.image()?)?,
         };
+        self.check_root(&tree.root)?;
         self.check_tar()?;
         self.check_programs(&unpublished, size)?;
         let manifest = Manifest {
@@ -130,6 +134,16 @@ impl<'a> Conversion<'a> {
         };
         unpublished.finish(&tree, &manifest)?.name_uninterrupted(interruption)?;
         Ok(Outcome::Made(manifest, summary))
+    }
+
+    fn check_root(&self, made: &RootHash) -> Result<()> {
+        match &self.expected {
+            Some(expected) if expected != made => {
+                let said = format!("what was made again has the root hash {made}, not {expected} as before");
+                Err(Fault::data(said).into())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The image goes by the digest of a tar: it must have been that tar to the end.

@@ -2,7 +2,7 @@
 //! It decides nothing about who gets one; it gives none back either, the kernel does when nobody holds it.
 //! Rules: loop(4), linux/loop.h; races between processes are met by trying again, as losetup(8) does.
 
-use super::ioctl::{self, LOOP_CONFIG_SIZE};
+use super::ioctl::{self, LOOP_CONFIG_SIZE, LOOP_INFO_SIZE};
 use crate::name::AppId;
 use crate::verity::table::DeviceNumber;
 use anyhow::{Context, Result};
@@ -52,6 +52,8 @@ const MAJOR: u32 = 7;
 const READ_ONLY: u32 = 1;
 const AUTOCLEAR: u32 = 4;
 const DIRECT_IO: u32 = 16;
+/// `struct loop_info64`: first the device and the inode of the file, as stat(2) has them.
+type Info = [u8; LOOP_INFO_SIZE];
 /// Where the fields of `struct loop_config` lie: the file's descriptor, then `struct loop_info64` with flags and name.
 const FD_AT: usize = 0;
 const FLAGS_AT: usize = 8 + 52;
@@ -132,27 +134,38 @@ impl LoopDevice {
 
     /// The loop devices that carry this app's label.
     pub fn labelled(id: &AppId) -> Result<Vec<Self>> {
+        Ok(Self::all_labelled(&label(id))?.into_iter().map(|(device, _)| device).collect())
+    }
+
+    /// A loop device of this label that has this very file already.
+    ///
+    /// It stays there while it is held. A file system that is written to must never be under two: each would have a cache
+    /// of its own.
+    pub fn of_file(file: BorrowedFd<'_>, label: &str) -> Result<Option<Self>> {
+        let stat = rustix::fs::fstat(file).context("looking at the file of a loop device")?;
+        let own = [stat.st_dev.to_ne_bytes(), stat.st_ino.to_ne_bytes()].concat();
+        let mut found = Self::all_labelled(label)?.into_iter();
+        Ok(found.find(|(_, info)| info.starts_with(&own)).map(|(device, _)| device))
+    }
+
+    fn all_labelled(label: &str) -> Result<Vec<(Self, Info)>> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/sys/block").context("listing /sys/block")? {
             let name = entry.context("listing /sys/block")?.file_name();
             let number = name.to_str().and_then(|name| name.strip_prefix("loop")).and_then(|rest| rest.parse().ok());
-            if let Some(number) = number
-                && let Some(device) = Self::if_labelled(number, id)
-            {
-                found.push(device);
-            }
+            found.extend(number.and_then(|number| Self::if_labelled(number, label)));
         }
         Ok(found)
     }
 
-    /// A device that is free, gone or somebody else's is none of this app's.
-    fn if_labelled(number: u32, id: &AppId) -> Option<Self> {
+    /// A device that is free, gone or somebody else's has not this label.
+    fn if_labelled(number: u32, label: &str) -> Option<(Self, Info)> {
         std::fs::exists(format!("/sys/block/loop{number}/loop/backing_file")).ok().filter(|bound| *bound)?;
         let fd = open(&node(number)).ok()?;
         let info = ioctl::loop_status(fd.as_fd()).ok()?;
         let name = &info[NAME_AT - 8..][..NAME_SIZE];
         let name = name.split(|byte| *byte == 0).next()?;
-        (name == label(id).as_bytes()).then_some(Self { fd, number })
+        (name == label.as_bytes()).then_some((Self { fd, number }, info))
     }
 }
 

@@ -51,7 +51,12 @@ pub fn mount(path: &str, kind: &str, access: Access) -> Result<OwnedFd> {
 /// The same of an image that is open.
 pub fn mount_file(file: &File, kind: &str, access: Access) -> Result<OwnedFd> {
     let reading = if access == Access::Write { Reading::Cached } else { Reading::Direct };
-    let device = LoopDevice::attach_as(file.as_fd(), LABEL, access, Lifetime::WhileHeld, reading)?;
+    // Who still runs in a version that was taken off holds its file system: that is the one to have, not a second beside it.
+    let held = if access == Access::Write { LoopDevice::of_file(file.as_fd(), LABEL)? } else { None };
+    let device = match held {
+        Some(device) => device,
+        None => LoopDevice::attach_as(file.as_fd(), LABEL, access, Lifetime::WhileHeld, reading)?,
+    };
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).with_context(|| format!("opening {kind}"))?;
     let made = || -> Result<OwnedFd, Errno> {
         fsconfig_set_string(&context, "source", device.node())?;

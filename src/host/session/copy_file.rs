@@ -60,16 +60,23 @@ fn share(from: &File, to: &File) -> Result<Option<String>> {
 
 /// Whether files in a directory can share data: tried with two that have no names.
 pub fn can_share(directory: impl rustix::fd::AsFd) -> Result<bool> {
-    let make = || {
-        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-        rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(0o600)).map(File::from)
-    };
-    match (make(), make()) {
+    match (nameless(&directory), nameless(&directory)) {
         (Ok(one), Ok(other)) => share(&one, &other).map(|why| why.is_none()),
         // No file system that shares data lacks files without names.
         (Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT), _) => Ok(false),
         (Err(error), _) | (_, Err(error)) => Err(error).context("making a file without a name"),
     }
+}
+
+/// Whether a file's data can be shared with files in a directory: tried with one that has no name.
+pub fn can_share_with(directory: impl rustix::fd::AsFd, file: &File) -> Result<bool> {
+    let copy = nameless(directory).context("making a file without a name")?;
+    share(file, &copy).map(|why| why.is_none())
+}
+
+fn nameless(directory: impl rustix::fd::AsFd) -> rustix::io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+    rustix::fs::openat(&directory, ".", flags, Mode::from_raw_mode(0o600)).map(File::from)
 }
 
 fn copy_data(from: &File, to: &File, size: u64, reflink: Reflink, mut reached: impl FnMut(u64)) -> Result<Method> {

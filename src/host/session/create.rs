@@ -192,7 +192,7 @@ fn kind(create: &Create) -> Result<(SessionKind, String)> {
     std::fs::create_dir_all(create.directory.as_str()).with_context(|| format!("making {}", create.directory))?;
     let directory = open_directory(create.directory.as_str())?;
     let shares = copy_file::can_share(&directory).with_context(|| format!("looking at {}", create.directory))?;
-    if shares && same_file_system(create, &directory)? {
+    if shares && shares_with_original(create, &directory)? {
         return Ok((wanted, format!("the file system of {} shares data", create.directory)));
     }
     if create.reflink == Reflink::Always {
@@ -206,15 +206,24 @@ fn kind(create: &Create) -> Result<(SessionKind, String)> {
     Ok((SessionKind::Overlay, text))
 }
 
-fn same_file_system(create: &Create, directory: &OwnedFd) -> Result<bool> {
+fn shares_with_original(create: &Create, directory: &OwnedFd) -> Result<bool> {
     let place = match &create.source.image {
         Image::Directory(path) => vec![path.clone()],
         Image::File(file) => crate::verity::names::candidates(&file.place),
     };
     let own = rustix::fs::fstat(directory).context("looking at the directory of sessions")?.st_dev;
-    // One that is not there is told by whoever opens it.
-    let first = place.iter().find_map(|path| rustix::fs::stat(path.as_str()).ok());
-    Ok(first.is_none_or(|found| found.st_dev == own))
+    let first = place.iter().find_map(|path| rustix::fs::stat(path.as_str()).ok().map(|found| (path, found)));
+    match (first, &create.source.image) {
+        // One that is not there is told by whoever opens it.
+        (None, _) => Ok(true),
+        (Some((_, found)), _) if found.st_dev == own => Ok(true),
+        (_, Image::Directory(_)) => Ok(false),
+        // Each subvolume of Btrfs has a number of its own, and they share data all the same.
+        (Some((path, _)), Image::File(_)) => {
+            let file = File::open(path.as_str()).with_context(|| format!("opening {path}"))?;
+            copy_file::can_share_with(directory, &file)
+        }
+    }
 }
 
 /// The tree that is copied: the app's directory, or the files of its mounted image.

@@ -84,10 +84,13 @@ impl Ground {
 }
 
 /// What is copied for each session; none if it is not there.
-pub fn original(ground: &Ground, path: &str) -> Option<Original> {
-    let found = rustix::fs::stat(path).ok()?;
+pub fn original(ground: &Ground, path: &str) -> Result<Option<Original>> {
+    let found = match rustix::fs::stat(path) {
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+        found => found.with_context(|| format!("looking at {path}"))?,
+    };
     let beside = if found.st_dev == ground.device { Beside::Yes } else { Beside::No };
-    Some(Original { beside, bytes: u64::try_from(found.st_blocks).unwrap_or_default() * BLOCK })
+    Ok(Some(Original { beside, bytes: u64::try_from(found.st_blocks).unwrap_or_default() * BLOCK }))
 }
 
 fn open_nearest(path: &str) -> Result<OwnedFd> {
@@ -114,9 +117,13 @@ mod tests {
         let here = look(&path).expect("looked at");
         assert_eq!(look(&format!("{path}/not/there")).expect("looked at"), here);
         std::fs::write(dir.path().join("image"), [1; 8192]).expect("written");
-        let image = original(&here, &format!("{path}/image")).expect("there");
-        assert_eq!(image.beside, Beside::Yes);
-        assert_eq!(original(&here, &format!("{path}/none")), None);
-        assert_eq!(original(&here, "/proc/self/status").map(|found| found.beside), Some(Beside::No));
+        let seen = |path: &str| original(&here, path).expect("looked at").map(|found| found.beside);
+        assert_eq!(seen(&format!("{path}/image")), Some(Beside::Yes));
+        assert_eq!(seen(&format!("{path}/none")), None);
+        assert_eq!(seen("/proc/self/status"), Some(Beside::No));
+        assert!(
+            original(&here, &format!("{path}/{}", "x".repeat(300))).is_err(),
+            "what cannot be looked at is no answer"
+        );
     }
 }

@@ -18,6 +18,7 @@ use crate::layout::{IMAGES, STORE};
 use crate::oci::document::{Platform, parse};
 use crate::oci::store::{blob_name, read_document};
 use crate::origin::Origin;
+use crate::root_hash::RootHash;
 use crate::store::artifact::{self, Piece};
 use crate::store::{Record, name};
 use crate::verity::Fault;
@@ -100,8 +101,8 @@ impl<'a> Maker<'a> {
         Ok((name, kept))
     }
 
-    /// Makes an image anew, in the place of the damaged one; whether it can be made of this source.
-    pub(super) fn again_as(&self, wanted: &ImageName, known: &Record) -> Result<bool> {
+    /// Makes an image anew, in the place of the damaged one if it has its root hash; whether it can be made of this source.
+    pub(super) fn again_as(&self, wanted: &ImageName, known: &Record, root: Option<RootHash>) -> Result<bool> {
         let is_local = matches!(self.make.origin, Origin::Local(_));
         if !is_local && let Some(pieces) = self.pieces(known)? {
             host_artifact::install(self.store, &known.manifest, &pieces, host_artifact::Present::Replaced)?;
@@ -118,7 +119,7 @@ impl<'a> Maker<'a> {
             return Ok(false);
         }
         let output = Output { directory: self.store.at(IMAGES).display().to_string(), name: wanted.clone() };
-        conversion.anew().run(&output, self.interruption, || ())?;
+        conversion.anew(root).run(&output, self.interruption, || ())?;
         Ok(true)
     }
 

@@ -1,6 +1,6 @@
 //! A damaged image made again, from what it was made from, in the place of the damaged one.
 //! It looks for no damage: a scrub has written down what it found. What runs from the damaged file goes on until it is stopped.
-//! Rules: docs/store.md, "Scrub". An image that comes out with another root hash is a fault.
+//! Rules: docs/store.md, "Scrub". An image that comes out with another root hash is a fault, and replaces nothing.
 
 use super::maker::Maker;
 use crate::app::{Image, ImageFile, ImagePlace};
@@ -16,6 +16,7 @@ use crate::oci::document::Platform;
 use crate::origin::Origin;
 use crate::plan::make_words;
 use crate::pull::{Spec, When};
+use crate::root_hash::RootHash;
 use crate::store::Record;
 use crate::verity::Fault;
 use crate::verity::scrub::Scrubbed;
@@ -59,18 +60,13 @@ pub fn mend(
     let text = config_files::read(store.root());
     let (host, _) = Host::load(&text);
     let mender = Mender { store, name, listener, interruption, text: &text, host: &host };
-    let before = mender.root_hash()?;
     let records = read(store).store.records;
     let mut failed = None;
     for known in records.iter().filter(|record| record.image.as_ref() == Some(name)) {
         match mender.of(known) {
-            Ok(true) if mender.root_hash()? == before => {
+            Ok(true) => {
                 below_root::remove(&store.at(SCRUB).join(format!("{name}.json")))?;
                 return Ok(Mended::Anew(known.reference.clone()));
-            }
-            Ok(true) => {
-                let said = format!("{name}, made of {} again, has another root hash than before", known.reference);
-                return Err(Fault::data(said).into());
             }
             Ok(false) => {}
             Err(error) => failed = Some(error),
@@ -89,8 +85,11 @@ struct Mender<'a> {
 }
 
 impl Mender<'_> {
-    fn root_hash(&self) -> Result<Option<Vec<u8>>> {
-        small(&self.store.at(IMAGES).join(self.name.of(Part::RootHash)))
+    /// What the image must have again; none if that file is damaged too.
+    fn root_hash(&self) -> Result<Option<RootHash>> {
+        let bytes = small(&self.store.at(IMAGES).join(self.name.of(Part::RootHash)))?;
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(text.and_then(|text| RootHash::parse(text.trim_end()).ok()))
     }
 
     /// Whether it could be made of what a reference was resolved to.
@@ -111,7 +110,7 @@ impl Mender<'_> {
     /// With what each app puts into it, and with nothing: one of these it was.
     fn by_any_way(&self, origin: &Origin, known: &Record) -> Result<bool> {
         for make in self.ways(origin)? {
-            if Maker::new(self.store, &make, self.interruption).again_as(self.name, known)? {
+            if Maker::new(self.store, &make, self.interruption).again_as(self.name, known, self.root_hash()?)? {
                 return Ok(true);
             }
         }

@@ -1,6 +1,5 @@
 # What it shows: a new version that does not come up is left by itself, once, for the one that it came from.
 # Once: trixie
-# Tier: soak
 # Timeout: 300
 
 # A tar is a source as well, and needs no tool: the versions differ in one page, and the last one in its program.

@@ -1,6 +1,5 @@
 # What it shows: an app starts from a registry and from archives, and again without them; a pull that fails says why.
 # Container: yes
-# Tier: soak
 # Timeout: 600
 
 . "$TEST_DIR/oci.sh"

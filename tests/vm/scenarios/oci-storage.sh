@@ -1,6 +1,5 @@
 # What it shows: an app starts from an OCI layout, containers-storage, layers of Docker and containerd, and a build of its own.
 # Container: yes
-# Tier: soak
 # Timeout: 600
 
 made=$TEST_DIR/container

@@ -1,5 +1,5 @@
 # What it shows: what an app wrote can be reset and removed, not while it is up, and nobody else's goes.
-# Once: trixie
+# Container: yes
 
 image od
 for id in od od-b; do

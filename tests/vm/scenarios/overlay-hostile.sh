@@ -1,6 +1,6 @@
 # What it shows: over a hundred hostile requests of a user, each refused with its reason, and the host unchanged.
 # Container: yes
-# Tier: soak
+# Once: trixie
 # Timeout: 600
 
 for user in veneer-h veneer-v; do

@@ -1,5 +1,5 @@
 # What it shows: read-only layers lie over the image, the topmost first, also at odd paths.
-# Once: bookworm
+# Container: yes
 
 image site
 mkdir -p '/srv/a:b' '/srv/c d%e${f}' /srv/low/srv/www

@@ -1,5 +1,5 @@
 # What it shows: where writes to an app's root go in each overlay mode, and how long they stay.
-# Once: trixie
+# Container: yes
 
 for id in none volatile persistent; do
 	image "$id"

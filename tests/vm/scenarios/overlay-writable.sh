@@ -1,5 +1,5 @@
 # What it shows: overlay.writable gives the app's own user directories of its root, and nothing else of it.
-# Once: trixie
+# Container: yes
 
 image w
 app w <<'T'

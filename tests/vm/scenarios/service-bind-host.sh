@@ -1,4 +1,5 @@
 # What it shows: a bind is seen in the app alone: on the host its target is not mounted, and what has that name keeps its content.
+# Container: yes
 
 image bound
 mkdir -p /srv/bound /on-the-host

@@ -1,4 +1,5 @@
 # What it shows: binds (where the image has no mount point, too), credentials, environment and state reach the app.
+# Container: yes
 
 image see
 mkdir -p /srv/data /etc/credstore

@@ -1,4 +1,5 @@
 # What it shows: after and requires between apps are systemd's After= and Requires=.
+# Container: yes
 
 for id in db web; do image "$id"; done
 app db <<'T'

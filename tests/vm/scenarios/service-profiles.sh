@@ -1,5 +1,5 @@
 # What it shows: an image with nothing but one static program starts under every profile, with a dynamic and a named user.
-# Once: bookworm
+# Container: yes
 
 image static static
 for profile in strict default nonetwork trusted; do

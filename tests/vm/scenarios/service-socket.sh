@@ -1,4 +1,5 @@
 # What it shows: listen makes a socket beside the service, and the first connection starts the app.
+# Container: yes
 
 image sock
 snapshot

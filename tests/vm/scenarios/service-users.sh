@@ -1,4 +1,5 @@
 # What it shows: two apps have two users, which can neither signal nor read each other.
+# Container: yes
 
 for id in one two; do image "$id"; done
 app two <<'T'

@@ -1,6 +1,6 @@
 # What it shows: sessions that cannot be say why and leave nothing; what a killed helper leaves is found, shown and removed, unless it is in use.
+# Container: yes
 # Once: trixie
-# Tier: soak
 # Timeout: 600
 
 seed=/run/veneer-test/seed

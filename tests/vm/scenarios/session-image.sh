@@ -7,6 +7,7 @@ veneer image convert "dir:$TEST_DIR/scenarios" --format=ext4 --size=32M --output
 app disk <<'T'
 [image]
 file = "disk"
+require = "verity"
 type = "ext4"
 [session]
 kind = "image"

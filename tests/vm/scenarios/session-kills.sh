@@ -1,6 +1,6 @@
 # What it shows: with a hundred sessions made at once and helpers killed among them, each is whole or gone, and all room is back.
+# Container: yes
 # Once: trixie
-# Tier: soak
 # Timeout: 1800
 
 count=${COUNT:-100} kills=$(scale 30)
