@@ -14,12 +14,13 @@ import time
 
 from cutdisk import CutDisk, serve
 
-UP_WITHIN = 180
-BOOT_SPAN = 20.0
-# Long enough for a pull and a conversion without KVM.
-RUN_SPAN = 8.0
-# What tests/vm/inside/powercut sets up; each says at every start what it finds.
-APPS = 4
+UP_WITHIN = 300
+# A boot without KVM takes twice that until the apps write.
+BOOT_SPAN = 60.0
+# Long enough for a pull and a conversion, and each act on an overlay, without KVM.
+RUN_SPAN = 20.0
+# What tests/vm/inside/powercut sets up, four apps and who writes into an overlay; each says at every start what it finds.
+APPS = 5
 SAID_WITHIN = 30
 
 

@@ -18,6 +18,7 @@ pub mod measure;
 pub mod merged;
 pub mod mounting;
 pub mod owner;
+mod prepare;
 pub mod recover;
 pub mod registry;
 pub mod remove;

@@ -218,11 +218,11 @@ snapshot() { snapshot_to /run/veneer-test/snapshot; }
 same_since() { [ "$(state_of_host)" = "$(cat "$1")" ]; }
 
 # Everything must be as it was at the snapshot, soon: StopWhenUnneeded= takes its time, and for twenty apps in an emulated
-# guest, beside other work, more than ten seconds. A minute is for what never comes.
+# guest, beside another, more than a minute. Three are for what never comes.
 nothing_left() { nothing_left_since /run/veneer-test/snapshot; }
 
 nothing_left_since() {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 180))
 	until same_since "$1"; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			state_of_host | diff "$1" - || :
