@@ -183,7 +183,7 @@ fn equal_files_share_their_blocks_and_nothing_else() {
 }
 
 fn cases() -> ProptestConfig {
-    let cases = std::env::var("IMAGE_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(200);
+    let cases = std::env::var("IMAGE_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(80);
     ProptestConfig { cases, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() }
 }
 

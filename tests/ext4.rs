@@ -201,7 +201,7 @@ fn many_names_many_inodes_and_many_links() {
 }
 
 fn cases() -> ProptestConfig {
-    let cases = std::env::var("IMAGE_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(60);
+    let cases = std::env::var("IMAGE_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(30);
     ProptestConfig { cases, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -33,6 +33,7 @@ note() { echo "@note $*"; }
 app() {
 	mkdir -p "$APPS"
 	cat >"$APPS/$1.toml"
+	rm -f "$APPS/$1.toml.d/container.toml"
 	if [ "${CONTAINER:-}" = yes ] && is_bare "$APPS/$1.toml"; then
 		mkdir -p "$APPS/$1.toml.d"
 		printf '[image]\nrequire = "none"\n' >"$APPS/$1.toml.d/container.toml"

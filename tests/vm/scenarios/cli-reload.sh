@@ -1,5 +1,5 @@
 # What it shows: reload refuses while what runs would lose its units, and enable and disable are uniform.
-# Once: trixie
+# Container: yes
 # Timeout: 600
 
 hello() { hello_app hello 'httpd -f -p 8080 -h /srv/www'; }
@@ -13,7 +13,7 @@ rm "$APPS/hello.toml"
 fails_with "app@hello.service is active, and its file is gone" veneer reload
 : >"$APPS/hello.toml"
 fails_with "masked by /etc/veneer/apps.d/hello.toml" veneer reload
-echo 'nonsense = 1' >"$APPS/hello.toml"
+app hello <<<'nonsense = 1'
 fails_with "its configuration is broken: /etc/veneer/apps.d/hello.toml:1:1: nonsense: " veneer reload
 running hello || fail "hello was stopped"
 

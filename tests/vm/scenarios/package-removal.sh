@@ -1,5 +1,5 @@
 # What it shows: removing Veneer's package with apps running leaves nothing mounted, and installing it needs no reboot.
-# Once: trixie
+# Container: yes
 # Timeout: 180
 
 . "$TEST_DIR/package.sh"

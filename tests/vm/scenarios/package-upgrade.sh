@@ -1,5 +1,5 @@
 # What it shows: an upgrade of Veneer's package with apps running disturbs none of them, and stops leave nothing.
-# Once: bookworm
+# Container: yes
 # Timeout: 180
 
 . "$TEST_DIR/package.sh"
