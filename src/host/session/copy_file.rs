@@ -154,6 +154,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_shares_with_its_own_directory_as_files_there_do_and_with_another_file_system_never() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("file"), [1; 8192]).expect("written");
+        let file = File::open(dir.path().join("file")).expect("open");
+        let here = File::open(dir.path()).expect("open");
+        assert_eq!(can_share_with(&here, &file).expect("tried"), can_share(&here).expect("tried"));
+        let other = File::open("/dev/shm").expect("open");
+        assert!(!can_share_with(&other, &file).expect("tried"));
+    }
+
+    #[test]
     fn copies_are_equal_and_holes_stay_holes() {
         use std::os::unix::fs::MetadataExt as _;
         let dir = tempfile::tempdir().expect("a directory");

@@ -1,5 +1,5 @@
 # What it shows: after many starts and stops nothing is left behind, and no unit has failed.
-# Timeout: 900
+# Timeout: 3600
 
 count=$(scale 5)
 snapshot

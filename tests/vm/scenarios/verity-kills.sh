@@ -1,6 +1,6 @@
 # What it shows: kills of veneer-verity, of mount and of the app at random moments leave nothing behind.
 # Once: trixie
-# Timeout: 900
+# Timeout: 3600
 
 hello_app k 'sleep 1000' volatile
 reload
