@@ -37,11 +37,19 @@ impl UnitDir {
         let mut made = "";
         for (path, content) in set.iter() {
             let Some((name, _)) = path.split_once('/') else { continue };
-            if name != made {
+            // Directories of links are shared by apps: there already for all but the first.
+            if name != made && !matches!(content, Content::Link(_)) {
                 self.make_subdirectory(name)?;
-                made = name;
             }
-            self.explain(path, place(&self.dir, path, content))?;
+            made = name;
+            let placed = match place(&self.dir, path, content) {
+                Err(Errno::NOENT) => {
+                    self.make_subdirectory(name)?;
+                    place(&self.dir, path, content)
+                }
+                placed => placed,
+            };
+            self.explain(path, placed)?;
         }
         Ok(())
     }

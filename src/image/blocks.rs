@@ -17,6 +17,9 @@ pub trait WriteAt: ReadAt + Send + 'static {
 
     /// Makes the file this long.
     fn set_size(&self, size: u64) -> io::Result<()>;
+
+    /// Says that what was written there may go to the disk now, so that little is left for the end.
+    fn begin_writeback(&self, _offset: u64, _length: u64) {}
 }
 
 /// Whether the blocks' digests are made on the way.
@@ -53,6 +56,8 @@ pub struct BlockStream<F: WriteAt> {
 const BATCH: usize = 256 << 10;
 /// Batches that wait at most.
 const WAITING: usize = 4;
+/// Bytes that go to the disk together: large enough for any disk, small beside an image.
+const WRITEBACK: u64 = 8 << 20;
 
 impl<F: WriteAt> BlockStream<F> {
     /// A stream from the file's beginning.
@@ -199,10 +204,13 @@ fn work<F: WriteAt>(
     mut hashing: Hashing,
     give_back: impl Fn(Vec<u8>),
 ) -> io::Result<Hashing> {
+    let mut dirty = 0;
     for job in jobs {
         match job {
             Job::Write { first, bytes } => {
-                file.write_at(&bytes, first * BLOCK as u64)?;
+                let begin = first * BLOCK as u64;
+                file.write_at(&bytes, begin)?;
+                dirty = write_back(file, dirty.min(begin), begin + bytes.len() as u64);
                 if let Hashing::Leaves(leaves) = &mut hashing {
                     leaves.set(first, &bytes)?;
                 }
@@ -213,6 +221,15 @@ fn work<F: WriteAt>(
         }
     }
     Ok(hashing)
+}
+
+/// Hands the bytes from `begin` on to the disk once they are enough; where those begin that are left.
+fn write_back<F: WriteAt>(file: &F, begin: u64, end: u64) -> u64 {
+    if end - begin < WRITEBACK {
+        return begin;
+    }
+    file.begin_writeback(begin, end - begin);
+    end
 }
 
 /// A stream that has ended; single blocks can still be changed.
@@ -265,6 +282,8 @@ pub(super) mod tests {
     pub(crate) struct Memory {
         pub(crate) bytes: Arc<Mutex<Vec<u8>>>,
         pub(crate) room: Option<u64>,
+        /// What may go to the disk: offset and length.
+        handed: Arc<Mutex<Vec<(u64, u64)>>>,
     }
 
     impl ReadAt for Memory {
@@ -289,6 +308,10 @@ pub(super) mod tests {
         fn set_size(&self, size: u64) -> io::Result<()> {
             self.bytes.lock().expect("lock").resize(size as usize, 0);
             Ok(())
+        }
+
+        fn begin_writeback(&self, offset: u64, length: u64) {
+            self.handed.lock().expect("lock").push((offset, length));
         }
     }
 
@@ -349,6 +372,25 @@ pub(super) mod tests {
             assert_eq!(root(stream.settle().expect("settled")), root_of(&wanted));
             assert!(file.take() == wanted);
         }
+    }
+
+    #[test]
+    fn what_is_written_goes_to_the_disk_before_the_end_and_again_if_it_changed() {
+        let file = Memory::default();
+        let mut stream = stream(&file);
+        let half = vec![1; WRITEBACK as usize / 2];
+        for _ in 0..3 {
+            stream.write(&half).expect("written");
+        }
+        stream.read_back(0, &mut [0; BLOCK]).expect("all are written");
+        assert_eq!(*file.handed.lock().expect("lock"), [(0, WRITEBACK)]);
+        let again = WRITEBACK / 2;
+        stream.rewind(again / BLOCK as u64);
+        for _ in 0..2 {
+            stream.write(&half).expect("written");
+        }
+        stream.settle().expect("settled");
+        assert_eq!(file.handed.lock().expect("lock")[1..], [(again, WRITEBACK)]);
     }
 
     #[test]
