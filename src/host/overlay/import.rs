@@ -289,7 +289,7 @@ mod tests {
         assert_eq!(u64::try_from(found.st_size), Ok(2 * hole + 8));
         assert!(found.st_blocks * 512 < 1 << 20, "{} blocks", found.st_blocks);
         let mut read = [0; 4];
-        rustix::io::pread(&File::open(dir.path().join("file")).expect("opened"), &mut read, hole + 4).expect("read");
+        rustix::io::pread(File::open(dir.path().join("file")).expect("opened"), &mut read, hole + 4).expect("read");
         assert_eq!(&read, b"data");
     }
 
