@@ -195,6 +195,9 @@ pub(super) fn switch(record: &Record) -> Result<mounting::Switched> {
 /// Mounts the version in use in the place of the mount that is there.
 pub(super) fn mount_over(record: &Record) -> Result<mounting::Switched> {
     let paths = OverlayPaths::new(&record.name, record.lifetime);
+    // The mount that goes has those of the target's own, which it was made with, and what an admin gave it since.
+    let guards = mounting::guards(record.target.as_str())?;
+    let plan = Plan::of(record, &guards);
     let mount = match record.kind {
         Kind::File => mounting::view(&crate::overlay::units::bound_file(&paths, record.mode))?,
         Kind::Directory => {
@@ -204,13 +207,14 @@ pub(super) fn mount_over(record: &Record) -> Result<mounting::Switched> {
                 source: crate::overlay::units::mount_source(&record.name),
                 lower: &lower,
                 upper: (record.mode == Mode::Writable).then(|| (layers.upper(), layers.work())),
-                options: Plan::of(record).overlay_options(),
+                options: plan.overlay_options(),
+                guards: plan.guards.clone(),
             })?
         }
     };
     let switched = mounting::switch(&mount, record.target.as_str())?;
-    if record.kind == Kind::File && record.mode == Mode::ReadOnly {
-        mounting::make_read_only(record.target.as_str())?;
+    if record.kind == Kind::File {
+        mounting::restrict(record.target.as_str(), record.mode, &plan.guards)?;
     }
     Ok(switched)
 }

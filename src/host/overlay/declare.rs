@@ -6,13 +6,13 @@ use super::apply::{self, Planned, Request};
 use super::prepare::prepare;
 use super::recover::Verdict;
 use super::registry::{self, Registry};
-use super::{act, base, layers, recover, remove, version};
+use super::{act, base, layers, mounting, recover, remove, version};
 use crate::host::journal::Journal;
 use crate::host::{clock, files};
 use crate::overlay::declared::{Follow, follow, noted};
 use crate::overlay::record::{Act, Kind, Lifetime, Version};
 use crate::overlay::recovery::{Data, Mounted};
-use crate::overlay::{OverlayPaths, Record, Spec};
+use crate::overlay::{Guards, OverlayPaths, Record, Spec};
 use crate::verity::Fault;
 use anyhow::{Context, Result};
 
@@ -50,7 +50,22 @@ fn check(spec: &Spec, found: &Planned) -> Result<()> {
     if found.kind == Kind::File {
         return Err(Fault::data(format!("{target} is a file: a declared overlay lies over a directory")).into());
     }
-    Ok(())
+    refuse_fewer_guards(spec)
+}
+
+/// A declared overlay's mount is written before the mount that its target is on is there; so a person says what that one
+/// keeps programs from, or the overlay would let them.
+fn refuse_fewer_guards(spec: &Spec) -> Result<()> {
+    let options: Vec<String> = spec.options.iter().map(|option| option.as_str().to_owned()).collect();
+    let lacks = Guards::of_options(&options).lacks(&mounting::guards(spec.target.as_str())?).names();
+    match lacks.is_empty() {
+        true => Ok(()),
+        false => {
+            let (target, lacks) = (&spec.target, lacks.join(" and "));
+            let text = format!("{target} is on a mount with {lacks}: add that to the overlay's options");
+            Err(Fault::data(text).into())
+        }
+    }
 }
 
 /// The first version, or one of another source.
@@ -92,8 +107,8 @@ fn resize(mut new: Record, old: &Record) -> Result<()> {
     let (paths, number) = (OverlayPaths::new(&new.name, new.lifetime), old.next_number());
     files::make_directory(&paths.live, 0o755)?;
     base::keep(&paths, &new.target, new.kind)?;
-    let source = from.source.clone();
-    new.advance(Version { number, made: clock::now(), by: Act::Apply, source, committed: Vec::new() });
+    let (source, size) = (from.source.clone(), Some(new.size));
+    new.advance(Version { number, made: clock::now(), by: Act::Apply, source, size, committed: Vec::new() });
     let made = version::make_writable(&new, number)
         .and_then(|()| act::copy_written(&new, from, number))
         .with_context(|| format!("copying what was written to a writable side of {} bytes", new.size))

@@ -19,12 +19,15 @@ pub fn systemd() -> Result<Systemctl> {
     Ok(Systemctl::running().ok_or_else(|| Fault::unavailable("an overlay over the host needs a running systemd"))?)
 }
 
-/// Writes the mount unit of an overlay; a declared one has the generator's.
+/// Writes the mount unit of an overlay, which is not mounted: its target's mount is what it has to keep to. A declared one
+/// has the generator's.
 pub fn write(record: &Record) -> Result<()> {
     if record.declared.is_some() {
         return Ok(());
     }
-    let set = of_record(record).map_err(|twice| Fault::failure(format!("two units want to be {}", twice.path)))?;
+    let guards = mounting::guards(record.target.as_str())?;
+    let set =
+        of_record(record, &guards).map_err(|twice| Fault::failure(format!("two units want to be {}", twice.path)))?;
     for (path, content) in set.iter() {
         if let Content::File(text) = content {
             below_root::replace(Path::new(&format!("{RUNTIME_UNITS}/{path}")), text)?;
