@@ -114,7 +114,7 @@ pub struct Making {
     /// What to do at boot when what lies beneath has changed; warn if not given
     #[arg(long, value_enum, value_name = "WHAT")]
     pub base_changed: Option<BaseChanged>,
-    /// An option of overlayfs: volatile, xino=on, xino=off, xino=auto; any number of times
+    /// An option of overlayfs (volatile, xino=on, xino=off, xino=auto) or of its mount (nosuid, noexec, nosymfollow); any number of times
     #[arg(long, value_name = "OPTION", value_parser = MountOption::parse)]
     pub option: Vec<MountOption>,
 }

@@ -26,10 +26,10 @@ const DEPTH_MAX: usize = 256;
 
 /// Makes `upper` and `work` in a directory, and the directory.
 pub fn prepare(directory: &AbsPath) -> Result<()> {
-    if let Some((parent, _)) = directory.as_str().rsplit_once('/')
-        && !std::fs::exists(parent).with_context(|| format!("looking for {parent}"))?
-    {
-        make_directory(parent, DIRECTORY_MODE)?;
+    if let Some((parent, _)) = directory.as_str().rsplit_once('/') {
+        if !std::fs::exists(parent).with_context(|| format!("looking for {parent}"))? {
+            make_directory(parent, DIRECTORY_MODE)?;
+        }
     }
     make_directory(directory.as_str(), DIRECTORY_MODE)?;
     make_directory(&format!("{directory}/upper"), UPPER_MODE)?;

@@ -4,16 +4,17 @@
 
 pub mod change;
 pub mod exported;
+pub mod guard;
 pub mod mount_table;
 pub mod name;
 pub mod paths;
 pub mod record;
-
 pub mod recovery;
 pub mod spec;
 pub mod target;
 pub mod units;
 
+pub use guard::{Guard, Guards};
 pub use name::OverlayName;
 pub use paths::OverlayPaths;
 pub use record::Record;

@@ -31,9 +31,16 @@ impl OverlayPaths {
         format!("{}/record.json", self.data)
     }
 
-    /// What lies beneath the overlay, kept reachable while the overlay hides it.
-    pub fn base(&self) -> String {
+    /// The directory of the view of what lies beneath: only root comes through it, for the directories that the target
+    /// is in may let nobody else through either.
+    pub fn base_directory(&self) -> String {
         format!("{}/base", self.live)
+    }
+
+    /// What lies beneath the overlay, kept reachable for root while the overlay hides it. The name is short: the kernel
+    /// takes 255 bytes of `lowerdir=` (fsconfig(2)), which three layers of the longest name of an overlay fill.
+    pub fn base(&self) -> String {
+        format!("{}/base/v", self.live)
     }
 
     /// A link to the version in use.

@@ -5,6 +5,7 @@
 use super::OverlayName;
 use crate::path::AbsPath;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of this format.
 pub const FORMAT: u32 = 1;
@@ -152,6 +153,9 @@ pub struct Version {
     pub by: Act,
     /// What its read-only layer is.
     pub source: Source,
+    /// The most bytes that may be written into it; older records have the overlay's own size for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
     /// What was committed of it, if anything: paths of images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub committed: Vec<String>,
@@ -220,6 +224,35 @@ impl Record {
         self.versions.iter().find(|version| version.number == number)
     }
 
+    /// The bytes that are kept free to be written into a version.
+    pub fn room(&self, version: &Version) -> u64 {
+        match self.mode {
+            Mode::ReadOnly => 0,
+            Mode::Writable => version.size.unwrap_or(self.size),
+        }
+    }
+
+    /// The bytes of versions: of each source once, and of all that may be written.
+    pub fn bytes(&self, versions: &[Version]) -> u64 {
+        let sources: BTreeMap<u32, u64> =
+            versions.iter().map(|version| (version.source.number, version.source.bytes)).collect();
+        let rooms = versions.iter().map(|version| self.room(version));
+        sources.into_values().chain(rooms).fold(0, u64::saturating_add)
+    }
+
+    /// The versions that stay when another one comes.
+    pub fn staying(&self) -> &[Version] {
+        &self.versions[self.versions.len().saturating_sub(KEPT)..]
+    }
+
+    /// The bytes that a new version with the source and the size of this one adds to those that stay.
+    pub fn bytes_again(&self, version: &Version) -> u64 {
+        let staying = self.staying();
+        let has_source = staying.iter().any(|other| other.source.number == version.source.number);
+        let source = if has_source { 0 } else { version.source.bytes };
+        self.room(version).saturating_add(source)
+    }
+
     /// The number of the next version.
     pub fn next_number(&self) -> u32 {
         self.versions.iter().map(|version| version.number).max().unwrap_or(0) + 1
@@ -279,7 +312,7 @@ pub(crate) mod tests {
             declared: None,
             pending: None,
             current: 1,
-            versions: vec![Version { number: 1, made: 5, by: Act::Apply, source, committed: Vec::new() }],
+            versions: vec![Version { number: 1, made: 5, by: Act::Apply, source, size: None, committed: Vec::new() }],
         }
     }
 
@@ -293,6 +326,26 @@ pub(crate) mod tests {
         assert!(Record::parse(&text.replace("\"current\": 1", "\"current\": 7")).is_err());
         assert!(Record::parse(&text.replace("\"name\": \"a\"", "\"name\": \"../a\"")).is_err());
         assert!(Record::parse(&text.replace("{\n  \"format\"", "{\n  \"later\": [1],\n  \"format\"")).is_ok());
+    }
+
+    #[test]
+    fn every_version_that_is_kept_counts_with_its_own_size_and_each_source_once() {
+        let mut record = record("a", "/usr/share/a");
+        (record.size, record.versions[0].size) = (1 << 20, Some(64 << 20));
+        let small = Version { number: 2, size: Some(1 << 20), ..record.versions[0].clone() };
+        record.advance(small.clone());
+        assert_eq!(record.bytes(&record.versions), (64 << 20) + (1 << 20) + 10);
+        // A version of before sizes were recorded has the overlay's.
+        record.advance(Version { number: 3, size: None, ..small.clone() });
+        assert_eq!(record.bytes(&record.versions), (64 << 20) + (2 << 20) + 10);
+        assert_eq!(record.staying().iter().map(|version| version.number).collect::<Vec<_>>(), [2, 3]);
+        // Going back to the large one makes another large one; its source is that of those that stay.
+        assert_eq!(record.bytes_again(&record.versions[0]), 64 << 20);
+        record.versions[0].source.number = 9;
+        assert_eq!(record.bytes_again(&record.versions[0]), (64 << 20) + 10);
+        record.mode = Mode::ReadOnly;
+        assert_eq!(record.bytes(&record.versions), 20);
+        assert_eq!(record.bytes(&[Version { size: Some(u64::MAX), ..small.clone() }, small]), 10);
     }
 
     #[test]

@@ -51,13 +51,13 @@ pub fn size(text: &str) -> Result<u64, String> {
     Ok(size)
 }
 
-/// An option of overlayfs that makes sense here.
+/// An option of overlayfs, or of its mount, that makes sense here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountOption(Box<str>);
 
 /// What may be said, see the kernel's overlayfs.rst. Options that change how layers are to be read (`redirect_dir`,
-/// `metacopy`) are not among them: `diff` and `commit` read layers.
-const OPTIONS: [&str; 4] = ["volatile", "xino=auto", "xino=on", "xino=off"];
+/// `metacopy`) are not among them: `diff` and `commit` read layers. Those of the mount are the guards.
+const OPTIONS: [&str; 7] = ["volatile", "xino=auto", "xino=on", "xino=off", "nosuid", "noexec", "nosymfollow"];
 
 impl MountOption {
     /// Checks an option; the error is a sentence.

@@ -3,7 +3,7 @@
 //! Why lazy: a busy mount does not stop, and at shutdown something may always be busy (systemd.mount(5), `LazyUnmount=`).
 
 use super::record::{Kind, Mode};
-use super::{OverlayName, OverlayPaths, Record, Spec};
+use super::{Guard, Guards, OverlayName, OverlayPaths, Record, Spec};
 use crate::path::AbsPath;
 use crate::unit::{Arg, Duplicate, Text, Unit, UnitName, UnitSet, Value};
 
@@ -32,7 +32,7 @@ impl Names {
 }
 
 /// What the mount unit is made from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan<'a> {
     /// The overlay.
     pub name: &'a OverlayName,
@@ -44,19 +44,22 @@ pub struct Plan<'a> {
     pub mode: Mode,
     /// Further options of overlayfs.
     pub options: &'a [String],
+    /// What the mount keeps programs from.
+    pub guards: Guards,
     /// What a person calls it.
     pub description: Option<&'a str>,
 }
 
 impl<'a> Plan<'a> {
-    /// The plan of a recorded overlay.
-    pub fn of(record: &'a Record) -> Self {
+    /// The plan of a recorded overlay over a target whose mount has these guards.
+    pub fn of(record: &'a Record, guards: &Guards) -> Self {
         Self {
             name: &record.name,
             target: &record.target,
             kind: record.kind,
             mode: record.mode,
             options: &record.options,
+            guards: Guards::of_options(&record.options).and(guards),
             description: record.description.as_deref(),
         }
     }
@@ -65,7 +68,15 @@ impl<'a> Plan<'a> {
     pub fn overlay_options(&self) -> Vec<String> {
         // Fixed, whatever the kernel was built with: diff and commit read the layers as they are without these.
         let fixed = ["index=off", "metacopy=off", "redirect_dir=nofollow"];
-        fixed.iter().map(|option| (*option).to_owned()).chain(self.options.iter().cloned()).collect()
+        let own = self.options.iter().filter(|option| Guard::of_name(option).is_none()).cloned();
+        fixed.iter().map(|option| (*option).to_owned()).chain(own).collect()
+    }
+
+    /// Options of its mount.
+    fn mount_options(&self) -> Vec<String> {
+        let access = if self.mode == Mode::ReadOnly { "ro" } else { "rw" };
+        let guards = self.guards.names();
+        [access, "nodev"].into_iter().chain(guards).map(str::to_owned).collect()
     }
 }
 
@@ -110,8 +121,7 @@ fn overlay(plan: &Plan<'_>, paths: &OverlayPaths, unit: &mut Unit) {
     unit.set("What", Value::What(&mount_source(plan.name)));
     unit.set("Where", Value::Path(plan.target.as_str()));
     unit.set("Type", Value::Word("overlay"));
-    let access = if plan.mode == Mode::ReadOnly { "ro" } else { "rw" };
-    let mut options = vec![access.to_owned(), "nodev".to_owned()];
+    let mut options = plan.mount_options();
     options.extend(plan.overlay_options());
     let lower = lower(paths, plan.mode);
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
@@ -123,8 +133,8 @@ fn bind(plan: &Plan<'_>, paths: &OverlayPaths, unit: &mut Unit) {
     unit.set("What", Value::What(&bound_file(paths, plan.mode)));
     unit.set("Where", Value::Path(plan.target.as_str()));
     unit.set("Type", Value::Word("none"));
-    let access = if plan.mode == Mode::ReadOnly { "ro" } else { "rw" };
-    unit.set("Options", Value::Options(&["bind".to_owned(), access.to_owned(), "nodev".to_owned()]));
+    let options: Vec<String> = std::iter::once("bind".to_owned()).chain(plan.mount_options()).collect();
+    unit.set("Options", Value::Options(&options));
 }
 
 /// The file that is bound over a target that is a file.
@@ -135,13 +145,13 @@ pub fn bound_file(paths: &OverlayPaths, mode: Mode) -> String {
     }
 }
 
-/// The set with the mount of a recorded overlay.
-pub fn of_record(record: &Record) -> Result<UnitSet, Duplicate> {
+/// The set with the mount of a recorded overlay; `guards` are those of the mount that its target is on.
+pub fn of_record(record: &Record, guards: &Guards) -> Result<UnitSet, Duplicate> {
     let paths = OverlayPaths::new(&record.name, record.lifetime);
     let names = Names::new(&record.name, &record.target);
     let source = AbsPath::parse(&paths.record()).unwrap_or_else(|_| unreachable!("our own paths are clean"));
     let mut set = UnitSet::default();
-    set.unit(&names.mount, mount(&Plan::of(record), &paths, Unit::of_overlay(&source)))?;
+    set.unit(&names.mount, mount(&Plan::of(record, guards), &paths, Unit::of_overlay(&source)))?;
     Ok(set)
 }
 
@@ -163,6 +173,8 @@ pub fn of_spec(spec: &Spec) -> Result<UnitSet, Duplicate> {
         kind: Kind::Directory,
         mode: spec.mode,
         options: &options,
+        // The mount that the target is on need not be there yet: `declare` compares it with what is said.
+        guards: Guards::of_options(&options),
         description: spec.description.as_ref().map(Text::as_str),
     };
     let mut set = UnitSet::default();
@@ -193,11 +205,12 @@ fn layers(spec: &Spec, source: &AbsPath) -> Unit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::overlay::record::Lifetime;
     use crate::overlay::record::tests::record;
 
     #[test]
     fn the_mount_of_an_overlay_names_only_what_stays() {
-        let text = of_record(&record("site", "/usr/share/site")).expect("units").to_string();
+        let text = of_record(&record("site", "/usr/share/site"), &Guards::default()).expect("units").to_string();
         let wanted = "--- usr-share-site.mount\n\
             # Written by veneer overlay; it goes with its record, /run/veneer/overlays/site/record.json.\n\
             [Unit]\n\
@@ -213,7 +226,7 @@ mod tests {
             Where=/usr/share/site\n\
             Type=overlay\n\
             Options=rw,nodev,index=off,metacopy=off,redirect_dir=nofollow,\
-            lowerdir=/run/veneer/overlays/site/current/source/tree:/run/veneer/overlays/site/base,\
+            lowerdir=/run/veneer/overlays/site/current/source/tree:/run/veneer/overlays/site/base/v,\
             upperdir=/run/veneer/overlays/site/current/written/upper,\
             workdir=/run/veneer/overlays/site/current/written/work\n\
             LazyUnmount=yes\n";
@@ -224,7 +237,29 @@ mod tests {
     fn a_file_is_bound() {
         let mut record = record("tool", "/usr/bin/tool");
         (record.kind, record.mode) = (Kind::File, Mode::ReadOnly);
-        let text = of_record(&record).expect("units").to_string();
+        let text = of_record(&record, &Guards::default()).expect("units").to_string();
         assert!(text.contains("What=/run/veneer/overlays/tool/current/source/file\nWhere=/usr/bin/tool\nType=none\nOptions=bind,ro,nodev\n"), "{text}");
+    }
+
+    #[test]
+    fn the_layers_of_the_longest_name_fit_into_what_the_kernel_takes() {
+        let name = OverlayName::parse(&"n".repeat(50)).expect("a name");
+        let lower = lower(&OverlayPaths::new(&name, Lifetime::Persistent), Mode::ReadOnly).join(":");
+        assert!(lower.len() < 256, "{lower}");
+    }
+
+    #[test]
+    fn what_the_targets_mount_keeps_programs_from_the_overlay_keeps_them_from() {
+        let mut record = record("site", "/srv/site");
+        record.options = vec!["volatile".into(), "noexec".into()];
+        let guards: Guards = [Guard::NoSuid].into_iter().collect();
+        let text = of_record(&record, &guards).expect("units").to_string();
+        assert!(text.contains("\nOptions=rw,nodev,nosuid,noexec,index=off,"), "{text}");
+        // The kernel is told of the mount, and not of the file system.
+        assert!(text.contains(",redirect_dir=nofollow,volatile,lowerdir="), "{text}");
+        assert!(!Plan::of(&record, &guards).overlay_options().contains(&"noexec".to_owned()));
+        record.kind = Kind::File;
+        let text = of_record(&record, &guards).expect("units").to_string();
+        assert!(text.contains("\nOptions=bind,rw,nodev,nosuid,noexec\n"), "{text}");
     }
 }

@@ -35,10 +35,9 @@ pub fn find<E>(
     chain: Option<&str>,
     mut now: impl FnMut(&str) -> Result<Option<FileIdentity>, E>,
 ) -> Result<Option<Stale>, E> {
-    if let (Some(wanted), Some(live)) = (chain, &mark.chain)
-        && wanted != live
-    {
-        return Ok(Some(Stale::Units));
+    match (chain, &mark.chain) {
+        (Some(wanted), Some(live)) if wanted != live => return Ok(Some(Stale::Units)),
+        _ => {}
     }
     let (looked_for, files): (&[String], Vec<&FileMark>) = match &mark.source {
         LiveSource::Directory(_) => (&[], Vec::new()),

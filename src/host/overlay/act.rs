@@ -49,8 +49,14 @@ fn renew(record: &Record, from: &Version, by: Act) -> Result<(Record, mounting::
     refuse_if_stopped(record)?;
     let number = record.next_number();
     let mut new = record.clone();
-    new.advance(Version { number, made: clock::now(), by, source: from.source.clone(), committed: Vec::new() });
-    let made = version::make_writable(record, number).and_then(|()| match (by, record.mode) {
+    let (source, mut size) = (from.source.clone(), None);
+    if record.mode == Mode::Writable {
+        // What was written into the older one has to find room again.
+        new.size = record.room(from);
+        size = Some(new.size);
+    }
+    new.advance(Version { number, made: clock::now(), by, source, size, committed: Vec::new() });
+    let made = version::make_writable(&new, number).and_then(|()| match (by, record.mode) {
         (Act::Rollback, Mode::Writable) => copy_written(&new, from, number),
         _ => Ok(()),
     });

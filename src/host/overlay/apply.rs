@@ -11,7 +11,7 @@ use super::{layers, mounting, recover, target, units};
 use crate::host::journal::Journal;
 use crate::overlay::record::{Act, Kind, Mode};
 use crate::overlay::units::Plan;
-use crate::overlay::{OverlayName, OverlayPaths, Record, Spec};
+use crate::overlay::{Guards, OverlayName, OverlayPaths, Record, Spec};
 use crate::path::AbsPath;
 use crate::verity::Fault;
 use anyhow::{Context, Result};
@@ -136,6 +136,7 @@ pub fn declare(spec: &Spec) -> Result<()> {
     if found.kind == Kind::File {
         return Err(Fault::data(format!("{} is a file: a declared overlay lies over a directory", spec.target)).into());
     }
+    refuse_fewer_guards(spec)?;
     let same = |record: &&Record| record.version().is_some_and(|version| version.source.from == spec.source.as_str());
     if let Some(record) = registry.find(&spec.name).filter(same) {
         return layers::up(record);
@@ -149,6 +150,21 @@ pub fn declare(spec: &Spec) -> Result<()> {
         _ => {}
     }
     up
+}
+
+/// A declared overlay's mount is written before the mount that its target is on is there; so a person says what that one
+/// keeps programs from, or the overlay would let them.
+fn refuse_fewer_guards(spec: &Spec) -> Result<()> {
+    let options: Vec<String> = spec.options.iter().map(|option| option.as_str().to_owned()).collect();
+    let lacks = Guards::of_options(&options).lacks(&mounting::guards(spec.target.as_str())?).names();
+    match lacks.is_empty() {
+        true => Ok(()),
+        false => {
+            let (target, lacks) = (&spec.target, lacks.join(" and "));
+            let text = format!("{target} is on a mount with {lacks}: add that to the overlay's options");
+            Err(Fault::data(text).into())
+        }
+    }
 }
 
 /// Writes the records and lets everything be seen; on a failure everything is as it was.
@@ -215,6 +231,9 @@ pub(super) fn switch(record: &Record) -> Result<mounting::Switched> {
 /// Mounts the version in use in the place of the mount that is there.
 pub(super) fn mount_over(record: &Record) -> Result<mounting::Switched> {
     let paths = OverlayPaths::new(&record.name, record.lifetime);
+    // The mount that goes has those of the target's own, which it was made with, and what an admin gave it since.
+    let guards = mounting::guards(record.target.as_str())?;
+    let plan = Plan::of(record, &guards);
     let mount = match record.kind {
         Kind::File => mounting::view(&crate::overlay::units::bound_file(&paths, record.mode))?,
         Kind::Directory => {
@@ -224,13 +243,14 @@ pub(super) fn mount_over(record: &Record) -> Result<mounting::Switched> {
                 source: crate::overlay::units::mount_source(&record.name),
                 lower: &lower,
                 upper: (record.mode == Mode::Writable).then(|| (layers.upper(), layers.work())),
-                options: Plan::of(record).overlay_options(),
+                options: plan.overlay_options(),
+                guards: plan.guards.clone(),
             })?
         }
     };
     let switched = mounting::switch(&mount, record.target.as_str())?;
-    if record.kind == Kind::File && record.mode == Mode::ReadOnly {
-        mounting::make_read_only(record.target.as_str())?;
+    if record.kind == Kind::File {
+        mounting::restrict(record.target.as_str(), record.mode, &plan.guards)?;
     }
     Ok(switched)
 }

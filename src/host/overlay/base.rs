@@ -5,8 +5,8 @@
 use super::{loops, mounting, target};
 use crate::host::files;
 use crate::host::loop_device::Access;
-use crate::overlay::record::{Base, Kind, SourceKind};
-use crate::overlay::{OverlayPaths, Record};
+use crate::overlay::record::{Base, Kind, Mode, SourceKind};
+use crate::overlay::{Guard, Guards, OverlayPaths, Record};
 use crate::path::AbsPath;
 use anyhow::{Context as _, Result};
 use rustix::fd::{AsRawFd as _, OwnedFd};
@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Opens the view of what lies beneath, unless it is open: before anything is laid over it.
+/// Opens the view of what lies beneath, unless it is open: before anything is laid over it. Only root gets to it: what
+/// directories the target is in, and so who could reach it before, does not matter then.
 pub fn keep(paths: &OverlayPaths, target: &AbsPath, kind: Kind) -> Result<()> {
     let (place, table) = (paths.base(), target::mounts()?);
     if table.top(&place).is_some() {
@@ -25,6 +26,7 @@ pub fn keep(paths: &OverlayPaths, target: &AbsPath, kind: Kind) -> Result<()> {
         anyhow::bail!("something is mounted on {target} already");
     }
     target::refuse_mounts_below(&table, target)?;
+    files::make_directory(&paths.base_directory(), 0o700)?;
     match kind {
         Kind::Directory => files::make_directory(&place, 0o755).map(drop)?,
         Kind::File if !Path::new(&place).exists() => {
@@ -35,7 +37,8 @@ pub fn keep(paths: &OverlayPaths, target: &AbsPath, kind: Kind) -> Result<()> {
     let view = mounting::view(target.as_str())?;
     mounting::attach(&view, &place)?;
     mounting::make_private(&place)?;
-    mounting::make_read_only(&place)
+    let guards = mounting::guards(&place)?.and(&Guards::from_iter([Guard::NoSuid]));
+    mounting::restrict(&place, Mode::ReadOnly, &guards)
 }
 
 /// The source of a version, to be looked into whether it is mounted or not.

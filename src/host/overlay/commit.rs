@@ -179,9 +179,7 @@ impl<W: TreeWriter> Taking<W> {
 
     fn other(&mut self, directory: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Result<InodeId> {
         let key = (stat.st_dev, stat.st_ino);
-        if stat.st_nlink > 1
-            && let Some(inode) = self.links.get(&key)
-        {
+        if let Some(inode) = self.links.get(&key).filter(|_| stat.st_nlink > 1) {
             return Ok(*inode);
         }
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -164,10 +164,9 @@ impl Finding<'_> {
     ) -> Result<(), Errno> {
         let by = merged.layers.last().map_or(By::Source, |dir| self.by[dir.layer]);
         for name in base.iter().map(merged::names).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
-            if !entries.contains_key(&name)
-                && let Some(before) = beneath(base, &name)?
-            {
-                self.add(join(path, &name), Became::Deleted, by, Some(before), None);
+            let before = if entries.contains_key(&name) { None } else { beneath(base, &name)? };
+            if before.is_some() {
+                self.add(join(path, &name), Became::Deleted, by, before, None);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 use super::version::{self, Opened};
 use crate::host::request::staging::Staging;
 use crate::image::read::{Inode, Reader, Tree, What};
-use crate::image::tree::{Content as _, Device, Directory, Entry, Piece, Special};
+use crate::image::tree::{Content, Device, Directory, Entry, Piece, Special};
 use crate::layer::header::{BLOCK, Header};
 use crate::layer::limits::Limits;
 use crate::overlay::exported::{ABOUT, CHANGE, ENDINGS, Exported};
@@ -16,7 +16,7 @@ use crate::verity::Fault;
 use anyhow::{Context, Result};
 use rustix::fs::{self as rfs, Gid, Timespec, Timestamps, Uid, XattrFlags};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -117,15 +117,14 @@ impl Unpacked {
             return Err(Fault::data("it is an overlay of a file, and holds something else").into());
         };
         let act = || format!("writing {}", to.display());
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(to).with_context(act)?;
-        let mut content = image.content(body);
-        while let Some(piece) = content.next_piece().with_context(act)? {
-            match piece {
-                Piece::Data(bytes) => file.write_all(bytes),
-                Piece::Hole(length) => io::copy(&mut io::repeat(0).take(length), &mut file).map(drop),
-            }
-            .with_context(act)?;
+        let free = free_beside(to).with_context(act)?;
+        if body.size() > free {
+            let size = body.size();
+            let said = format!("its file has {size} bytes with its holes, and {free} are free where it is unpacked");
+            return Err(Fault::data(said).into());
         }
+        let file = File::options().write(true).create_new(true).mode(0o600).open(to).with_context(act)?;
+        write(&mut image.content(body), &file).with_context(act)?;
         rfs::fchown(&file, Some(Uid::from_raw(meta.uid)), Some(Gid::from_raw(meta.gid))).with_context(act)?;
         for xattr in &meta.xattrs {
             rfs::fsetxattr(&file, &*xattr.name, &xattr.value, XattrFlags::empty()).with_context(act)?;
@@ -134,6 +133,30 @@ impl Unpacked {
         let time = Timespec { tv_sec: meta.mtime.seconds, tv_nsec: meta.mtime.nanoseconds.into() };
         rfs::futimens(&file, &Timestamps { last_access: time, last_modification: time }).with_context(act)
     }
+}
+
+/// Writes the data of a file. Where it has holes the copy has them, too.
+fn write(content: &mut dyn Content, mut file: &File) -> io::Result<()> {
+    let mut length = 0;
+    while let Some(piece) = content.next_piece()? {
+        match piece {
+            Piece::Data(bytes) => {
+                file.write_all(bytes)?;
+                length += bytes.len() as u64;
+            }
+            Piece::Hole(hole) => {
+                length += hole;
+                file.seek(io::SeekFrom::Start(length))?;
+            }
+        }
+    }
+    file.set_len(length)
+}
+
+/// What can be written beside a file that is to be.
+fn free_beside(path: &Path) -> io::Result<u64> {
+    let found = rfs::statvfs(path.parent().unwrap_or(Path::new("/")))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn only(root: &Directory) -> Option<usize> {
@@ -148,7 +171,8 @@ fn unpack<R: Read>(archive: &mut R, place: &str) -> io::Result<String> {
     let mut about = Vec::new();
     member(archive, ABOUT, SMALL, &mut about)?;
     for ending in ENDINGS {
-        let most = if ending == "roothash" { SMALL } else { u64::MAX };
+        // A file of an archive that is all holes takes no room itself.
+        let most = if ending == "roothash" { SMALL } else { free_beside(Path::new(place))? };
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(format!("{place}.{ending}"))?;
         member(archive, &format!("{CHANGE}.{ending}"), most, &mut file)?;
     }
@@ -163,7 +187,7 @@ fn member<R: Read>(archive: &mut R, name: &str, most: u64, out: &mut dyn io::Wri
     let found = header(archive)?.filter(|header| header.name() == name.as_bytes() && matches!(header.kind(), b'0' | 0));
     let size = found.ok_or_else(|| bad(format!("{name} is not where it should be")))?.size()?;
     if size > most {
-        return Err(bad(format!("{name} has {size} bytes")));
+        return Err(bad(format!("{name} has {size} bytes, and {most} are the most that it may have")));
     }
     if io::copy(&mut archive.by_ref().take(size), out)? != size {
         return Err(bad(format!("it ends within {name}")));
@@ -234,6 +258,53 @@ mod tests {
         super::unpack(&mut &*bytes, place.to_str().expect("text")).map_err(|error| error.to_string())
     }
 
+    /// Writes the sum of a header that was changed.
+    fn seal(header: &mut [u8]) {
+        let bytes = header.iter().enumerate();
+        let sum: u32 = bytes.map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    }
+
+    /// Data, a hole, data, and a hole.
+    struct Holed(u64, u32);
+
+    impl Content for Holed {
+        fn next_piece(&mut self) -> io::Result<Option<Piece<'_>>> {
+            self.1 += 1;
+            Ok(match self.1 {
+                1 | 3 => Some(Piece::Data(b"data")),
+                2 | 4 => Some(Piece::Hole(self.0)),
+                _ => None,
+            })
+        }
+    }
+
+    #[test]
+    fn a_hole_takes_no_room_and_the_length_is_right() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = File::create_new(dir.path().join("file")).expect("made");
+        let hole = 1 << 30;
+        write(&mut Holed(hole, 0), &file).expect("written");
+        let found = rfs::fstat(&file).expect("looked at");
+        assert_eq!(u64::try_from(found.st_size), Ok(2 * hole + 8));
+        assert!(found.st_blocks * 512 < 1 << 20, "{} blocks", found.st_blocks);
+        let mut read = [0; 4];
+        rustix::io::pread(File::open(dir.path().join("file")).expect("opened"), &mut read, hole + 4).expect("read");
+        assert_eq!(&read, b"data");
+    }
+
+    #[test]
+    fn what_has_no_room_is_refused_before_it_is_written() {
+        let mut out = archive(&GOOD);
+        // The header of the third, with a size in GNU's numbers.
+        let header = &mut out[4 * BLOCK..5 * BLOCK];
+        header[124..128].copy_from_slice(&[0x80, 0, 0, 0]);
+        header[128..136].copy_from_slice(&(1u64 << 62).to_be_bytes());
+        seal(header);
+        let said = unpacked(&out).expect_err("it has no room");
+        assert!(said.starts_with("change.verity has 4611686018427387904 bytes, and "), "{said}");
+    }
+
     #[test]
     fn an_archive_of_these_four_files_is_taken_and_no_other() {
         assert_eq!(unpacked(&archive(&GOOD)), Ok("{}".into()));
@@ -268,12 +339,7 @@ mod tests {
         for kind in [b'1', b'2', b'5', b'S', b'x'] {
             let mut other = good.clone();
             other[156] = kind;
-            let sum: u32 = other[..BLOCK]
-                .iter()
-                .enumerate()
-                .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
-                .sum();
-            other[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+            seal(&mut other[..BLOCK]);
             assert!(unpacked(&other).is_err(), "{kind}");
         }
     }

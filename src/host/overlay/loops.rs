@@ -3,7 +3,7 @@
 //! A device goes when its last mount goes (loop(4), autoclear); what is written waits in the page cache like any file's.
 
 use crate::host::loop_device::{Access, Lifetime, LoopDevice, Reading};
-use crate::image::ext4::{Journal, Options, Size, Writer};
+use crate::image::ext4::{Journal, Options, Size, Writer, journal_bytes};
 use crate::image::identity::Seed;
 use crate::image::tree::{Directory, Meta, Mode, Time, TreeWriter as _};
 use anyhow::{Context, Result};
@@ -21,11 +21,11 @@ const LABEL: &str = "veneer-overlay";
 /// What the file system's own tables need beside what is written: room is promised for files.
 const TABLES: u64 = 4 << 20;
 
-/// Makes a file with an empty ext4 file system that has its room already.
+/// Makes a file with an empty ext4 file system that has its room already, and a journal: nobody checks it after a crash.
 pub fn make_empty(path: &str, size: u64) -> Result<()> {
     let act = || format!("making {path}");
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).with_context(act)?;
-    let size = (size + TABLES + size / 64).next_multiple_of(4096);
+    let size = with_tables(size).next_multiple_of(4096);
     match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, size) {
         // A file system that cannot keep room free gives it when it is needed.
         Ok(()) | Err(Errno::OPNOTSUPP) => {}
@@ -34,11 +34,18 @@ pub fn make_empty(path: &str, size: u64) -> Result<()> {
     let mut seed = [0; 32];
     rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty()).context("drawing a number")?;
     let options =
-        Options { seed: Seed(seed), size: Size::Bytes(size), journal: Journal::BySize, epoch: Time::default() };
+        Options { seed: Seed(seed), size: Size::Bytes(size), journal: Journal::Always, epoch: Time::default() };
     let writer = Writer::new(file.try_clone().with_context(act)?, options).with_context(act)?;
     let meta = Meta { mode: Mode(0o755), ..Meta::default() };
     writer.finish(&Directory { meta, ..Directory::default() }).with_context(act)?;
     file.sync_all().with_context(act)
+}
+
+/// The size of a file system that has so much room for files.
+fn with_tables(room: u64) -> u64 {
+    let without_journal = room + TABLES + room / 64;
+    // With its journal it may be one of those that have a larger one.
+    without_journal + journal_bytes(without_journal + journal_bytes(without_journal))
 }
 
 /// The file system of an image, mounted nowhere yet.
@@ -69,4 +76,32 @@ pub fn mount_file(file: &File, kind: &str, access: Access) -> Result<OwnedFd> {
         fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)
     };
     made().with_context(|| format!("mounting {} as {kind}", device.node()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn said(program: &str, words: &[&str]) -> String {
+        let mut command = Command::new(program);
+        let output = command.env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin").args(words).output().expect("e2fsprogs");
+        assert!(output.status.success(), "{program} {words:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    #[test]
+    fn the_writable_side_has_a_journal_and_the_room_that_was_asked_for() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        for mib in [1, 8, 28, 126, 260] {
+            let path = format!("{}/{mib}", dir.path().display());
+            make_empty(&path, mib << 20).expect("made");
+            said("e2fsck", &["-fn", &path]);
+            let shown = said("dumpe2fs", &["-h", &path]);
+            assert!(shown.contains("has_journal"), "{mib} MiB: {shown}");
+            let free = shown.lines().find_map(|line| line.strip_prefix("Free blocks:")).expect("free blocks");
+            let free: u64 = free.trim().parse().expect("a number");
+            assert!(free * 4096 >= mib << 20, "{mib} MiB: {free} blocks are free");
+        }
+    }
 }

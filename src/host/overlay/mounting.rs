@@ -2,9 +2,11 @@
 //! It chooses no layer; the paths come in.
 //! Rules: fsopen(2), open_tree(2), move_mount(2) with `MOVE_MOUNT_BENEATH` (Linux 6.5), umount2(2).
 
+use crate::overlay::record::Mode;
+use crate::overlay::{Guard, Guards};
 use anyhow::{Context, Result};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::CWD;
+use rustix::fs::{CWD, StatVfsMountFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
@@ -27,6 +29,8 @@ pub struct Overlay<'a> {
     pub upper: Option<(String, String)>,
     /// Further options, `NAME` or `NAME=VALUE`.
     pub options: Vec<String>,
+    /// What the mount keeps programs from.
+    pub guards: Guards,
 }
 
 /// Makes the mount of an overlay, attached nowhere yet.
@@ -39,8 +43,13 @@ pub fn overlay(overlay: &Overlay<'_>) -> Result<OwnedFd> {
         anyhow::bail!("making the overlay: {said}");
     }
     let access = if overlay.upper.is_some() { MountAttrFlags::empty() } else { MountAttrFlags::MOUNT_ATTR_RDONLY };
-    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, access | MountAttrFlags::MOUNT_ATTR_NODEV)
-        .context("making the mount of the overlay")
+    let guards = overlay.guards.iter().map(|guard| match guard {
+        Guard::NoSuid => MountAttrFlags::MOUNT_ATTR_NOSUID,
+        Guard::NoExec => MountAttrFlags::MOUNT_ATTR_NOEXEC,
+        Guard::NoSymFollow => MountAttrFlags::MOUNT_ATTR_NOSYMFOLLOW,
+    });
+    let attributes = guards.fold(access | MountAttrFlags::MOUNT_ATTR_NODEV, MountAttrFlags::union);
+    fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes).context("making the mount of the overlay")
 }
 
 fn configure(context: &OwnedFd, overlay: &Overlay<'_>) -> Result<(), Errno> {
@@ -84,7 +93,8 @@ pub fn tmpfs(size: Option<u64>) -> Result<OwnedFd> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC).context("opening tmpfs")?;
     let made = || -> Result<OwnedFd, Errno> {
         fsconfig_set_string(&context, "source", "tmpfs")?;
-        fsconfig_set_string(&context, "mode", "0755")?;
+        // Nobody comes through its root: what is in it has the modes that it is to have over a target, and is shown there.
+        fsconfig_set_string(&context, "mode", "0700")?;
         if let Some(size) = size {
             fsconfig_set_string(&context, "size", size.to_string())?;
             // Names cost memory that the size does not count.
@@ -111,10 +121,33 @@ pub fn make_private(place: &str) -> Result<()> {
     mount_change(place, MountPropagationFlags::PRIVATE).with_context(|| format!("making {place} private"))
 }
 
-/// Makes a mount read-only, without touching its file system.
-pub fn make_read_only(place: &str) -> Result<()> {
-    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV;
-    mount_remount(place, flags, c"").with_context(|| format!("making {place} read-only"))
+/// What the mount that a path is seen through keeps programs from (statvfs(3), `f_flag`).
+pub fn guards(path: &str) -> Result<Guards> {
+    let found = rustix::fs::statvfs(path).with_context(|| format!("looking at the mount of {path}"))?;
+    let has = |guard: &Guard| {
+        found.f_flag.contains(match guard {
+            Guard::NoSuid => StatVfsMountFlags::NOSUID,
+            Guard::NoExec => StatVfsMountFlags::NOEXEC,
+            Guard::NoSymFollow => NO_SYM_FOLLOW,
+        })
+    };
+    Ok(Guard::ALL.into_iter().filter(has).collect())
+}
+
+/// `ST_NOSYMFOLLOW` of linux/statfs.h.
+const NO_SYM_FOLLOW: StatVfsMountFlags = StatVfsMountFlags::from_bits_retain(0x2000);
+
+/// Says what a mount keeps from, without touching its file system. All that is not said is taken from it (mount(2),
+/// `MS_REMOUNT` with `MS_BIND`), but for what it does with times: so what it had is said as well.
+pub fn restrict(place: &str, mode: Mode, guards: &Guards) -> Result<()> {
+    let access = if mode == Mode::ReadOnly { MountFlags::RDONLY } else { MountFlags::empty() };
+    let guards = guards.iter().map(|guard| match guard {
+        Guard::NoSuid => MountFlags::NOSUID,
+        Guard::NoExec => MountFlags::NOEXEC,
+        Guard::NoSymFollow => MountFlags::NOSYMFOLLOW,
+    });
+    let flags = guards.fold(access | MountFlags::BIND | MountFlags::NODEV, MountFlags::union);
+    mount_remount(place, flags, c"").with_context(|| format!("restricting the mount on {place}"))
 }
 
 /// Takes the topmost mount off a place, whoever is in it; true if there was one.

@@ -6,7 +6,7 @@ use super::apply::{Applied, Planned, Request};
 use super::{base, mounting, remove, target, version};
 use crate::host::{clock, files};
 use crate::layout::HOST_OVERLAYS;
-use crate::overlay::record::{Base, FORMAT, Lifetime, Pending, Version};
+use crate::overlay::record::{Base, FORMAT, Lifetime, Mode, Pending, Version};
 use crate::overlay::{OverlayPaths, Record};
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -143,7 +143,8 @@ fn copy(request: &Request<'_>, record: &Record, number: u32, source: u32) -> Res
         if target::mounts()?.top(&view).is_some() { Path::new(&view) } else { Path::new(record.target.as_str()) };
     let base = base::identify(beneath, &content.path, record.kind).context("looking at what will be hidden")?;
     let source = version::source(source, from, kind, copied);
-    let version = Version { number, made: clock::now(), by: request.by, source, committed: Vec::new() };
+    let size = (record.mode == Mode::Writable).then_some(record.size);
+    let version = Version { number, made: clock::now(), by: request.by, source, size, committed: Vec::new() };
     Ok((version, base, copied.lost_attributes))
 }
 

@@ -129,21 +129,19 @@ fn tidy(record: &Record) -> Result<()> {
     let paths = OverlayPaths::new(&record.name, record.lifetime);
     for name in files::names_in(&paths.data)? {
         let number = |text: &str| text.split('.').next().and_then(|number| number.parse::<u32>().ok());
-        if let Some(written) = name.strip_prefix("written-").and_then(number)
-            && record.find(written).is_none()
-        {
+        let written = name.strip_prefix("written-").and_then(number);
+        if let Some(written) = written.filter(|written| record.find(*written).is_none()) {
             version::discard(record, written, None)?;
         }
-        if let Some(source) = name.strip_prefix("source-").and_then(number)
-            && !record.versions.iter().any(|version| version.source.number == source)
-        {
+        let is_known = |source: &u32| record.versions.iter().any(|version| version.source.number == *source);
+        let source = name.strip_prefix("source-").and_then(number);
+        if let Some(source) = source.filter(|source| !is_known(source)) {
             version::discard(record, 0, Some(source))?;
         }
     }
     for name in files::names_in(&paths.live)? {
-        if let Some(number) = name.strip_prefix('v').and_then(|number| number.parse::<u32>().ok())
-            && number != record.current
-        {
+        let number = name.strip_prefix('v').and_then(|number| number.parse::<u32>().ok());
+        if let Some(number) = number.filter(|number| *number != record.current) {
             layers::lower(record, number)?;
         }
     }
@@ -157,11 +155,9 @@ fn remove_orphans(registry: &Registry) -> Result<bool> {
         for name in files::names_in(dir)? {
             let path = format!("{dir}/{name}");
             let unreadable = registry.unreadable.iter().any(|(file, _)| file.starts_with(&format!("{path}/")));
+            let is_orphan = OverlayName::parse(&name).is_ok_and(|name| registry.find(&name).is_none());
             // What cannot be read is somebody's data for all that is known.
-            if let Ok(name) = OverlayName::parse(&name)
-                && registry.find(&name).is_none()
-                && !unreadable
-            {
+            if is_orphan && !unreadable {
                 version::remove(&path)?;
                 found = true;
             }

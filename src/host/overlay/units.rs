@@ -19,9 +19,11 @@ pub fn systemd() -> Result<Systemctl> {
     Ok(Systemctl::running().ok_or_else(|| Fault::unavailable("an overlay over the host needs a running systemd"))?)
 }
 
-/// Writes the mount unit of an overlay.
+/// Writes the mount unit of an overlay, which is not mounted: its target's mount is what it has to keep to.
 pub fn write(record: &Record) -> Result<()> {
-    let set = of_record(record).map_err(|twice| Fault::failure(format!("two units want to be {}", twice.path)))?;
+    let guards = mounting::guards(record.target.as_str())?;
+    let set =
+        of_record(record, &guards).map_err(|twice| Fault::failure(format!("two units want to be {}", twice.path)))?;
     for (path, content) in set.iter() {
         if let Content::File(text) = content {
             below_root::replace(Path::new(&format!("{RUNTIME_UNITS}/{path}")), text)?;

@@ -72,8 +72,6 @@ pub fn copy_source(
         // Its size is what the limits allow, and half of the memory at most.
         let size = Some(limits.bytes).filter(|bytes| *bytes < u64::MAX);
         mounting::attach(&mounting::tmpfs(size)?, &place)?;
-        // The root of the mount, now: its modes are those of the files in it, and they are shown over the target only.
-        rfs::chmod(place.as_str(), rfs::Mode::from_raw_mode(0o700)).with_context(|| format!("closing {place}"))?;
     }
     let tree = format!("{place}/tree");
     let copied = match (source, record.kind) {
@@ -106,7 +104,11 @@ fn copy_image(record: &Record, path: &str, number: u32) -> Result<(SourceKind, C
         look.tree.as_ref().map(|tree| tree.path().to_owned()).with_context(|| format!("{path} has no hash tree"))?;
     let copy = |from: &str, ending: &str| {
         let to = format!("{place}.{ending}");
-        std::fs::copy(from, &to).with_context(|| format!("copying {from} to {to}"))
+        let act = || format!("copying {from} to {to}");
+        let bytes = std::fs::copy(from, &to).with_context(act)?;
+        // Who may read it is what the modes in it and the way to the target say.
+        rfs::chmod(to.as_str(), rfs::Mode::RUSR | rfs::Mode::WUSR).with_context(act)?;
+        Ok::<u64, anyhow::Error>(bytes)
     };
     let bytes = copy(look.image.path(), "raw")?;
     copy(&tree, "verity")?;

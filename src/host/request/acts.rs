@@ -6,6 +6,7 @@ use super::copy::{Copied, Copier, Kind};
 use super::inspect;
 use super::peer::{Peer, groups_of_owner};
 use super::polkit::{self, Question};
+use super::rights::{Rights, take_groups};
 use super::slot;
 use super::staging::Staging;
 use crate::config::Host;
@@ -35,7 +36,8 @@ pub(super) fn apply(peer: &Peer, ask: &Apply, mut descriptors: Vec<OwnedFd>) -> 
     let source = descriptors.pop().ok_or_else(|| Denial::refused("no source came along"))?;
     let rules = rules()?;
     let mut spec = spec(peer, ask)?;
-    spec.target = settled(&ask.target)?;
+    take_groups(peer)?;
+    spec.target = settled(peer, &ask.target)?;
     let registry = Registry::read().map_err(failed)?;
     not_of_others(peer, registry.find(&ask.name))?;
     laying::plan(&[&spec], &registry).map_err(failed)?;
@@ -46,7 +48,7 @@ pub(super) fn apply(peer: &Peer, ask: &Apply, mut descriptors: Vec<OwnedFd>) -> 
 
     let staging = Staging::of(peer.uid).map_err(failed)?;
     let room = rules.room(&asker, &holdings(&registry, Some(&ask.name))?)?.saturating_sub(writable);
-    let (kind, copied) = Copier::new(peer, &rules, room)?.run(&source, &staging.directory)?;
+    let (kind, copied) = Copier::new(peer, &rules, room).run(&source, &staging.directory)?;
     if ask.dry == Dry::Run {
         return Ok(told(&spec, &copied));
     }
@@ -102,9 +104,16 @@ fn spec(peer: &Peer, ask: &Apply) -> Result<Spec, Denial> {
 }
 
 /// A target without links, that nobody but root can put another thing in the place of: what polkit allows is what is
-/// laid over.
-fn settled(typed: &AbsPath) -> Result<AbsPath, Denial> {
-    let found = target::find(typed).map_err(failed)?;
+/// laid over. It is looked for with the user's own rights: nobody has been asked yet, so nobody learns what is where they
+/// could not look themselves.
+fn settled(peer: &Peer, typed: &AbsPath) -> Result<AbsPath, Denial> {
+    let found = {
+        let _rights = Rights::of(peer).map_err(|errno| Denial::Failed(format!("taking the user's rights: {errno}")))?;
+        target::find(typed)
+    };
+    let found = found.map_err(|_| {
+        Denial::refused(format!("the target {typed} is not there as a directory or a file, or you may not look at it"))
+    })?;
     let sought = match found.kind {
         crate::overlay::record::Kind::Directory => Sought::Directory,
         crate::overlay::record::Kind::File => Sought::File,
@@ -121,8 +130,14 @@ pub(super) fn reset(peer: &Peer, name: &OverlayName, interaction: Interaction) -
     let record = own(peer, name, &Registry::read().map_err(failed)?)?;
     let sentence = "Authentication is required to reset the overlay $(name) over $(target), for everybody";
     permit(peer, polkit::RESET, &record, sentence, interaction)?;
+    // It makes a version more, which is counted like any other.
+    let _alone = slot::one_at_a_time().map_err(failed)?;
     let _lock = registry::lock().map_err(failed)?;
-    let record = own(peer, name, &recover::before_act(&journal()).map_err(failed)?)?;
+    let registry = recover::before_act(&journal()).map_err(failed)?;
+    let record = own(peer, name, &registry)?;
+    if let Some(version) = record.version() {
+        rules()?.fits(&peer.asker(), &holdings(&registry, Some(name))?, record.bytes_again(version))?;
+    }
     act::reset(&record).map_err(failed)?;
     Ok(json!({}))
 }
@@ -232,17 +247,14 @@ fn holdings(registry: &Registry, again: Option<&OverlayName>) -> Result<Vec<Hold
     let of_users = registry.iter().filter(|record| record.owner != 0);
     Ok(of_users
         .map(|record| {
-            let mut sources: Vec<(u32, u64)> =
-                record.versions.iter().map(|version| (version.source.number, version.source.bytes)).collect();
-            sources.sort_unstable();
-            sources.dedup_by_key(|(number, _)| *number);
-            let copies = sources.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
-            let written = if record.mode == Mode::Writable { record.size } else { 0 };
+            let is_again = again == Some(&record.name);
+            // The versions that go when the new one comes make its room.
+            let versions = if is_again { record.staying() } else { &record.versions };
             Holding {
                 owner: record.owner,
                 groups: groups_of_owner(record.owner),
-                count: u64::from(again != Some(&record.name)),
-                bytes: copies.saturating_add(written),
+                count: u64::from(!is_again),
+                bytes: record.bytes(versions),
             }
         })
         .collect())

@@ -9,7 +9,6 @@ use super::rights::Rights;
 use crate::request::Denial;
 use crate::request::hazard::{Act, Hazard, Seen, Verdict, act, hazards, mode_of_copy};
 use crate::request::limits::{Rules, too_large};
-use nix::unistd::{Gid, setgroups};
 use rustix::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use rustix::fs::{self as rfs, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
@@ -39,6 +38,8 @@ pub(super) struct Copier<'a> {
     peer: &'a Peer,
     rules: &'a Rules,
     room: u64,
+    /// Names that have been listed, at whatever level, and not come to yet.
+    ahead: u64,
     copied: Copied,
 }
 
@@ -66,12 +67,9 @@ impl At<'_> {
 }
 
 impl<'a> Copier<'a> {
-    /// A copier that reads as the peer from now on.
-    pub(super) fn new(peer: &'a Peer, rules: &'a Rules, room: u64) -> Result<Self, Denial> {
-        // For good: root needs no groups. Only the user's ids are changed back and forth.
-        let groups: Vec<Gid> = peer.groups.iter().copied().map(Gid::from_raw).collect();
-        setgroups(&groups).map_err(|errno| Denial::Failed(format!("taking the user's groups: {errno}")))?;
-        Ok(Self { peer, rules, room, copied: Copied::default() })
+    /// A copier that reads as the peer, whose groups have been taken.
+    pub(super) fn new(peer: &'a Peer, rules: &'a Rules, room: u64) -> Self {
+        Self { peer, rules, room, ahead: 0, copied: Copied::default() }
     }
 
     /// Copies a source to `tree` or `file` in a directory of ours.
@@ -115,12 +113,39 @@ impl<'a> Copier<'a> {
         let from = at.told(self.as_user(|| rfs::openat(inode, ".", flags, Mode::empty())))?;
         at.told(rfs::mkdirat(at.to, at.name, Mode::RWXU))?;
         let copy = at.told(rfs::openat(at.to, at.name, flags | OFlags::NOFOLLOW, Mode::empty()))?;
-        for below in at.told(names(&from, self.rules.files))? {
+        let listed = self.names(&from, at)?;
+        for below in listed {
+            self.ahead -= 1;
             let path = joined(at.path, &below);
             self.entry(&from, At { to: &copy, name: &below, path: &path, depth: at.depth + 1 })?;
         }
         self.judge(&Seen { mode: stat.st_mode, ..Seen::default() }, at);
         at.told(finish(&copy, stat))
+    }
+
+    /// The names in a directory, sorted. Those of all levels that are open are counted together: more than may be copied
+    /// are never kept.
+    fn names(&mut self, directory: &OwnedFd, at: At<'_>) -> Result<Vec<Vec<u8>>, Denial> {
+        let left = self.rules.files.saturating_sub(self.copied.files.saturating_add(self.ahead));
+        let mut names = Vec::new();
+        for entry in at.told(rfs::Dir::read_from(directory))? {
+            let name = at.told(entry)?.file_name().to_bytes().to_vec();
+            if matches!(name.as_slice(), b"." | b"..") {
+                continue;
+            }
+            if names.len() as u64 >= left {
+                return Err(self.too_many());
+            }
+            names.push(name);
+        }
+        self.ahead += names.len() as u64;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn too_many(&self) -> Denial {
+        let most = self.rules.files;
+        Denial::LimitExceeded(format!("the source has more than {most} files, links and directories"))
     }
 
     fn entry(&mut self, from: &OwnedFd, at: At<'_>) -> Result<(), Denial> {
@@ -204,8 +229,7 @@ impl<'a> Copier<'a> {
     fn count(&mut self, bytes: u64) -> Result<(), Denial> {
         self.copied.files += 1;
         if self.copied.files > self.rules.files {
-            let most = self.rules.files;
-            return Err(Denial::LimitExceeded(format!("the source has more than {most} files, links and directories")));
+            return Err(self.too_many());
         }
         self.bytes(bytes)
     }
@@ -223,22 +247,6 @@ impl<'a> Copier<'a> {
         let _rights = Rights::of(self.peer)?;
         act()
     }
-}
-
-/// The names in a directory, sorted; not more than could be copied anyway.
-fn names(directory: &OwnedFd, most: u64) -> rustix::io::Result<Vec<Vec<u8>>> {
-    let mut names = Vec::new();
-    for entry in rfs::Dir::read_from(directory)? {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if !matches!(name.as_slice(), b"." | b"..") {
-            names.push(name);
-        }
-        if names.len() as u64 > most {
-            break;
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
 }
 
 fn finish(copy: &OwnedFd, stat: &Stat) -> rustix::io::Result<()> {
@@ -270,5 +278,50 @@ pub(super) fn failed(path: &str, errno: Errno) -> Denial {
         Errno::NOTDIR | Errno::LOOP => Denial::Refused(format!("{path}: it changed while it was copied")),
         Errno::NOSPC | Errno::DQUOT => Denial::Failed(format!("{path}: there is no room for a copy")),
         errno => Denial::Failed(format!("{path}: {errno}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn opened(path: &Path) -> OwnedFd {
+        rfs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).expect("a directory")
+    }
+
+    fn peer() -> Peer {
+        let (ours, _theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        Peer::of(&OwnedFd::from(ours)).expect("a peer")
+    }
+
+    #[test]
+    fn names_of_all_open_levels_are_counted_before_they_are_kept() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (source, to) = (dir.path().join("source"), dir.path().join("to"));
+        let deepest = source.join("a/a/a/a");
+        std::fs::create_dir_all(&deepest).expect("made");
+        std::fs::create_dir(&to).expect("made");
+        for level in deepest.ancestors().take_while(|level| level.starts_with(&source)) {
+            (0..5).for_each(|number| std::fs::write(level.join(format!("f{number}")), "").expect("written"));
+        }
+        let (peer, rules) = (peer(), Rules { files: 10, ..Rules::default() });
+        let done = Copier::new(&peer, &rules, u64::MAX).run(&opened(&source), &opened(&to));
+        assert!(matches!(done, Err(Denial::LimitExceeded(_))), "{done:?}");
+        // The second level has more names than were left, so none of them was gone into.
+        assert!(to.join("tree/a").exists() && !to.join("tree/a/a").exists());
+    }
+
+    #[test]
+    fn as_many_as_are_allowed_are_copied() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (source, to) = (dir.path().join("source"), dir.path().join("to"));
+        std::fs::create_dir_all(source.join("a/a")).expect("made");
+        std::fs::create_dir(&to).expect("made");
+        ["f", "a/f", "a/a/f"].iter().for_each(|name| std::fs::write(source.join(name), "").expect("written"));
+        let (peer, rules) = (peer(), Rules { files: 6, ..Rules::default() });
+        let (kind, copied) =
+            Copier::new(&peer, &rules, u64::MAX).run(&opened(&source), &opened(&to)).expect("it is not too much");
+        assert_eq!((kind, copied.files), (Kind::Directory, 6));
     }
 }

@@ -3,11 +3,18 @@
 //! Rules: setfsuid(2), credentials(7).
 
 use super::peer::Peer;
-use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use crate::request::Denial;
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid, setgroups};
 use rustix::io::Errno;
 
 /// The rights of a user over files, until it is dropped.
 pub(super) struct Rights;
+
+/// Takes the user's groups, for good: root needs none. Only the user's ids are changed back and forth, by [`Rights`].
+pub(super) fn take_groups(peer: &Peer) -> Result<(), Denial> {
+    let groups: Vec<Gid> = peer.groups.iter().copied().map(Gid::from_raw).collect();
+    setgroups(&groups).map_err(|errno| Denial::Failed(format!("taking the user's groups: {errno}")))
+}
 
 impl Rights {
     pub(super) fn of(peer: &Peer) -> rustix::io::Result<Self> {

@@ -225,10 +225,9 @@ fn tree(create: &Create, image: &Image) -> Result<What> {
             AbsPath::parse(&AppPaths::new(&create.id).image()).map_err(anyhow::Error::msg)?
         }
     };
-    if let Image::Directory(path) = image
-        && Trusted::host()?.open(path, Wanted::Directory)?.is_none()
-    {
-        return Err(Fault::no_input(format!("there is no directory {path}")).into());
+    if let Image::Directory(path) = image {
+        let there = Trusted::host()?.open(path, Wanted::Directory)?;
+        there.ok_or_else(|| Fault::no_input(format!("there is no directory {path}")))?;
     }
     Ok(What::Tree { from: open_directory(path.as_str())?, path: path.to_string() })
 }

@@ -184,10 +184,7 @@ impl Reader<'_> {
         let notes = &mut self.found.store.notes;
         if let Some(record) = hidden.strip_suffix(".lock").filter(|_| place == RECORDS) {
             notes.locks.push(format!("{record}.json"));
-        } else if let Some((name, process)) = hidden.rsplit_once('.')
-            && name.ends_with(".json")
-            && process.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-        {
+        } else if is_draft(hidden) {
             notes.drafts.push(format!("{}/.{hidden}", below_the_store(place)));
         }
     }
@@ -294,6 +291,12 @@ fn shares<T>(mut all: Vec<T>) -> Vec<Vec<T>> {
     }
     shares.push(all);
     shares
+}
+
+/// Whether a hidden name is what `below_root::replace` writes before it renames: the record's, and its process.
+fn is_draft(hidden: &str) -> bool {
+    let parts = hidden.rsplit_once('.').filter(|(name, _)| name.ends_with(".json"));
+    parts.is_some_and(|(_, process)| process.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
 }
 
 fn below_the_store(place: &str) -> &str {

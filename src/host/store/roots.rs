@@ -85,9 +85,8 @@ impl Collector<'_> {
 
     /// What an app's image is built from, as all its files together say; a single file may have half of it.
     fn made(&mut self, app: &App, by: &str) {
-        if let Image::File(ImageFile { place: ImagePlace::Made(making), .. }) = &app.image
-            && matches!(making.origin, Origin::Build(_))
-        {
+        let Image::File(ImageFile { place: ImagePlace::Made(making), .. }) = &app.image else { return };
+        if matches!(making.origin, Origin::Build(_)) {
             self.claims.push(Claim { on: On::Reference(making.origin.to_string()), by: by.to_owned() });
         }
     }

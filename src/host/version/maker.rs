@@ -104,7 +104,8 @@ impl<'a> Maker<'a> {
     /// Makes an image anew, in the place of the damaged one if it has its root hash; whether it can be made of this source.
     pub(super) fn again_as(&self, wanted: &ImageName, known: &Record, root: Option<RootHash>) -> Result<bool> {
         let is_local = matches!(self.make.origin, Origin::Local(_));
-        if !is_local && let Some(pieces) = self.pieces(known)? {
+        let pieces = if is_local { None } else { self.pieces(known)? };
+        if let Some(pieces) = pieces {
             host_artifact::install(self.store, &known.manifest, &pieces, host_artifact::Present::Replaced)?;
             return Ok(true);
         }

@@ -144,10 +144,12 @@ impl<F: WriteAt> Ending<'_, F> {
         let blocks = match self.writer.options.journal {
             super::Journal::None => 0,
             super::Journal::BySize => journal_blocks(all),
+            super::Journal::Always => journal_always(all),
         };
         if blocks == 0 {
             return Ok(());
         }
+        let blocks = u32::try_from(blocks).map_err(io::Error::other)?;
         let uuid = self.writer.options.seed.uuid(Purpose::FileSystem);
         let first = self.writer.area.block(&journal_head(blocks, uuid))?;
         self.writer.area.skip(u64::from(blocks) - 1)?;
@@ -319,8 +321,16 @@ fn whole_groups(blocks: u64, descriptor_blocks: u64) -> u64 {
     if blocks > GROUP && last < descriptor_blocks + LAST_GROUP { blocks - last } else { blocks }
 }
 
-/// Blocks of the journal in a file system of so many, as mke2fs has it.
-fn journal_blocks(blocks: u64) -> u32 {
+/// jbd2 takes no smaller one.
+const SMALLEST_JOURNAL: u64 = 1024;
+
+/// Blocks of the journal in a file system of so many that has one in any case.
+pub(super) fn journal_always(blocks: u64) -> u64 {
+    journal_blocks(blocks).max(SMALLEST_JOURNAL)
+}
+
+/// Blocks of the journal in a file system of so many; from 32 MiB on as mke2fs has it.
+fn journal_blocks(blocks: u64) -> u64 {
     let sizes = [(8 << 10, 0), (32 << 10, 1024), (256 << 10, 4096), (512 << 10, 8192), (4 << 20, 16_384)];
     let larger = [(8 << 20, 32_768), (16 << 20, 65_536), (32 << 20, 131_072)];
     sizes.into_iter().chain(larger).find(|(below, _)| blocks < *below).map_or(262_144, |(_, journal)| journal)

@@ -51,8 +51,15 @@ pub enum Size {
 pub enum Journal {
     /// None.
     None,
-    /// As large as mke2fs makes it: 4 MiB to 1 GiB, by the size of the file system; none in one below 32 MiB.
+    /// 4 MiB to 1 GiB, by the size of the file system, as mke2fs has it; none in one below 32 MiB.
     BySize,
+    /// The same, and 4 MiB in a small one: for what is written to and may lose power.
+    Always,
+}
+
+/// Bytes of the journal that a file system of so many bytes always has.
+pub fn journal_bytes(size: u64) -> u64 {
+    finish::journal_always(size / BLOCK_SIZE) * BLOCK_SIZE
 }
 
 /// How an image is made.

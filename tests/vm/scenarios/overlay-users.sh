@@ -53,6 +53,16 @@ fails_with "Permission denied" b apply theirs /home/veneer-a/source/sub "$target
 b apply theirs /home/veneer-b/source "$target-b"
 expect "$(cat "$target-b/greeting")" veneer-b
 
+# What is where a user may not look: there or not, a directory or not, a link or not, they are told the same.
+as veneer-a ln -s /etc /home/veneer-a/link
+probe() { b apply probe /home/veneer-b/source "$1" 2>&1 | sed "s|$1|TARGET|g"; }
+unknown=$(probe /home/veneer-a/none || :)
+has "$unknown" "is not there" || fail "$unknown"
+for probed in source source/greeting source/greeting/none source/none link link/ssh; do
+	expect "$(probe "/home/veneer-a/$probed" || :)" "$unknown"
+done
+rm /home/veneer-a/link
+
 # Again is a new version; a writable one can be reset; what is root's to do is said.
 as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
 expect "$(cat "$target/greeting")" changed
@@ -63,6 +73,14 @@ echo written >"$target-b/written"
 as veneer-b sh -c "echo x >$target-b/greeting" 2>/dev/null && fail "the user can write where root's services read"
 b reset theirs
 [ ! -e "$target-b/written" ] || fail "reset kept what was written"
+# Both versions are kept, each with its room: a third does not fit, by whatever act and with whatever size.
+mkdir -p /etc/veneer
+printf '[overlay.user.veneer-b]\nsize = "5M"\n' >/etc/veneer/veneer.toml
+fails_with "are left of what veneer.toml allows" b reset theirs
+printf '[overlay.user.veneer-b]\nsize = "4M"\n' >/etc/veneer/veneer.toml
+fails_with "are left of what veneer.toml allows" b apply theirs /home/veneer-b/source "$target-b" --writable --size=1M
+printf '[overlay.user.veneer-b]\nsize = "7M"\n' >/etc/veneer/veneer.toml
+b reset theirs
 
 # Limits of users and groups; a file that cannot be read allows nothing.
 cat >/etc/veneer/veneer.toml <<'TOML'
@@ -77,6 +95,22 @@ fails_with "are left of what veneer.toml allows" as veneer-a veneer overlay appl
 echo '[overlay' >/etc/veneer/veneer.toml
 fails_with "veneer check" b apply second /home/veneer-b/source "$target-b2"
 rm /etc/veneer/veneer.toml
+
+# Without polkit, or with one that does not answer, nobody may do anything; what everybody may know they still do.
+closed() {
+	fails_with "$1" as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
+	fails_with "$1" b reset theirs
+	fails_with "$1" b remove theirs
+	has "$(b list)" theirs || fail "list needs polkit"
+}
+systemctl mask --quiet --runtime --now polkit.service
+closed "polkit cannot be asked"
+systemctl unmask --quiet --runtime polkit.service
+pkcheck=$(command -v pkcheck)
+mv "$pkcheck" "$pkcheck.away"
+closed "polkit is not here to be asked"
+mv "$pkcheck.away" "$pkcheck"
+systemctl start polkit.service
 
 # Root's verbs are root's, on users' overlays too.
 veneer overlay remove theirs
