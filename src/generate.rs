@@ -120,9 +120,14 @@ fn keep_sessions(units: &mut UnitSet, live: &Live) {
     }
     keep(units, live, &plan::session_files(&live.id));
     let leftover = plan::leftover_sessions(&live.id);
-    if leftover.iter().all(|(path, _)| !units.has(path)) {
-        // Nothing of it is there, so nothing is there twice.
-        let _ = units.merge(leftover);
+    // An app that still has sessions has its own templates; of one whose mark has some of them, the rest is added.
+    if leftover.iter().any(|(path, _)| path.starts_with("veneer-clone-") && units.has(path)) {
+        return;
+    }
+    for (path, content) in leftover.iter() {
+        if !units.has(path) {
+            let _ = units.add(path.to_owned(), content.clone());
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use veneer::layout::SESSION_DATA;
 use veneer::message;
 use veneer::name::{AppId, SessionName};
 use veneer::path::AbsPath;
-use veneer::session::reap::Fate;
+use veneer::session::reap::{Fate, Row};
 use veneer::session::spec::session;
 use veneer::session::{Create, Mark};
 use veneer::sysexits::Exit;
@@ -20,7 +20,7 @@ use veneer::verity::{Fault, Run};
 const NAME: &str = "veneer-clone";
 const USAGE: &str = "usage: veneer-clone create ID SESSION --kind KIND (--image PATH | --name NAME --store DIR… | --directory DIR) [OPTION…]
        veneer-clone remove ID SESSION [--dry-run]
-       veneer-clone reap [--in DIR…] [--dry-run]";
+       veneer-clone reap [--in DIR…] [--dry-run] [--json=short|pretty]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -89,12 +89,14 @@ fn failed(id: &AppId, name: &SessionName, error: &anyhow::Error) -> Exit {
 
 fn clear(arguments: &[String]) -> Result<Exit, String> {
     let (mut words, mut run, mut directories) = (Words::new(arguments), Run::Really, Vec::new());
+    let mut shown = Shown::ByDryRun;
     if !words.positional.is_empty() {
         return Err(USAGE.to_owned());
     }
     while let Some((option, value)) = words.next_option() {
         match option.as_str() {
             "--dry-run" => run = Run::Dry,
+            "--json" => shown = json(&value?)?,
             "--in" => directories.push(AbsPath::parse(&value?)?),
             _ => return Err(USAGE.to_owned()),
         }
@@ -103,16 +105,47 @@ fn clear(arguments: &[String]) -> Result<Exit, String> {
         directories.push(AbsPath::parse(SESSION_DATA)?);
     }
     Ok(match reap::plan(&directories) {
-        Ok(fates) if run == Run::Dry => {
-            print(fates.iter().map(ToString::to_string)).map_or(Exit::Failure, |()| Exit::Success)
-        }
-        Ok(fates) => carry_out(&fates, &directories),
+        Ok(fates) => match (show(&fates, shown, run), run) {
+            (Err(_), _) => Exit::Failure,
+            (Ok(()), Run::Dry) => Exit::Success,
+            (Ok(()), Run::Really) => carry_out(&fates, &directories),
+        },
         Err(error) => {
             let text = format!("looking for what is left of sessions: {error:#}; nothing is removed");
             Entry::about_image(Weight::Error, message::SESSION_REMOVED, None).say(&journal(), &text);
             exit(&error)
         }
     })
+}
+
+/// Whether standard output says what was decided, and how.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// In words, by a dry run alone.
+    ByDryRun,
+    /// For programs, in one line.
+    AsJson,
+    /// For programs, in many.
+    AsPrettyJson,
+}
+
+fn json(format: &str) -> Result<Shown, String> {
+    match format {
+        "short" => Ok(Shown::AsJson),
+        "pretty" => Ok(Shown::AsPrettyJson),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
+/// What was decided, before any of it is done.
+fn show(fates: &[Fate], shown: Shown, run: Run) -> anyhow::Result<()> {
+    let rows: Vec<Row> = fates.iter().map(Row::from).collect();
+    match (shown, run) {
+        (Shown::AsJson, _) => print([serde_json::to_string(&rows)?].into_iter()),
+        (Shown::AsPrettyJson, _) => print([serde_json::to_string_pretty(&rows)?].into_iter()),
+        (Shown::ByDryRun, Run::Dry) => print(fates.iter().map(ToString::to_string)),
+        (Shown::ByDryRun, Run::Really) => Ok(()),
+    }
 }
 
 /// One that cannot be removed does not stop the rest.
@@ -129,8 +162,8 @@ fn carry_out(fates: &[Fate], directories: &[AbsPath]) -> Exit {
                 Err(error) => worst = failed(id, name, &error),
             },
             Fate::Keep(..) => {}
-            Fate::Leave(path) => {
-                let text = format!("{path} lies where sessions are kept and is none: it is left alone");
+            Fate::Leave(path, why) => {
+                let text = format!("{path} lies where sessions are kept and is none: {why}; it is left alone");
                 Entry::about_image(Weight::Warning, message::SESSION_REMOVED, None).say(&journal, &text);
             }
         }

@@ -8,7 +8,9 @@ pub use super::image_args::{
     ImageVerify,
 };
 use super::overlay_args::OverlayVerb;
-pub use super::session_args::{Session, SessionCreate, SessionInspect, SessionList, SessionRemove, SessionVerb};
+pub use super::session_args::{
+    Session, SessionCreate, SessionGc, SessionInspect, SessionList, SessionRemove, SessionVerb,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 

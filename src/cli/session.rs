@@ -2,7 +2,7 @@
 //! It makes and removes none itself: their units do, and `veneer-clone`. Names are drawn here if none is given.
 //! What a session is: docs/sessions.md.
 
-use super::args::{SessionCreate, SessionInspect, SessionList, SessionRemove, SessionVerb};
+use super::args::{Json, SessionCreate, SessionGc, SessionInspect, SessionList, SessionRemove, SessionVerb};
 use super::context::{Context, find};
 use super::fault::fault;
 use super::json;
@@ -19,6 +19,7 @@ use crate::path::AbsPath;
 use crate::session::reap::Fate;
 use crate::sysexits::Exit;
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ pub(super) fn run(context: &Context, verb: &SessionVerb) -> Result<ExitCode> {
         SessionVerb::List(args) => list(context, args)?,
         SessionVerb::Inspect(args) => inspect(context, args)?,
         SessionVerb::Remove(args) => removed(context, args)?,
-        SessionVerb::Gc(args) => return Err(collect(context, args.dry_run)),
+        SessionVerb::Gc(args) => return Err(collect(context, args)),
     };
     print(&text).map(|()| ExitCode::SUCCESS)
 }
@@ -64,9 +65,7 @@ fn create(context: &Context, args: &SessionCreate) -> Result<String> {
     let rows: Vec<Row> = places.map(|place| Row::new(&place, &states)).collect();
     match args.output.json() {
         Some(format) => json::print(&rows, format),
-        None => {
-            Ok(rows.iter().map(|row| format!("{} {}\n", row.session, row.path.as_deref().unwrap_or("-"))).collect())
-        }
+        None => Ok(rows.iter().map(Row::made).collect()),
     }
 }
 
@@ -131,9 +130,26 @@ fn removed(context: &Context, args: &SessionRemove) -> Result<String> {
         return Err(fault(Exit::NoInput, format!("there is no session {missing} of {id}")));
     }
     let names = if args.all { there } else { typed };
-    if args.dry.dry_run {
-        return dry(&id, &names);
+    let rows: Vec<Removed<'_>> =
+        names.iter().map(|name| Removed { app: id.as_str(), session: name.as_str() }).collect();
+    match (args.output.json(), args.dry.dry_run) {
+        (Some(format), true) => json::print(&rows, format),
+        (None, true) => dry(&id, &names),
+        (format, false) => {
+            stop(context, &id, &names)?;
+            format.map_or(Ok(String::new()), |format| json::print(&rows, format))
+        }
     }
+}
+
+/// A session that is gone, or would be, as programs get it.
+#[derive(Serialize)]
+struct Removed<'a> {
+    app: &'a str,
+    session: &'a str,
+}
+
+fn stop(context: &Context, id: &AppId, names: &[SessionName]) -> Result<()> {
     let systemd = context.need_systemd("session remove")?;
     let units: Vec<String> = names.iter().map(|name| format!("veneer-clone-{id}@{name}.service")).collect();
     for some in units.chunks(AT_ONCE) {
@@ -143,14 +159,14 @@ fn removed(context: &Context, args: &SessionRemove) -> Result<String> {
     }
     // What a killed removal left has no unit that is up any more.
     let directories = directories(context)?;
-    let left: Vec<Fate> = reap_of(&id, &names, &directories)?;
+    let left: Vec<Fate> = reap_of(id, names, &directories)?;
     for fate in &left {
         match fate {
             Fate::Remove(id, name) => drop(reap::remove(id, name, &directories)?),
             other => return Err(fault(Exit::Failure, other.to_string())),
         }
     }
-    Ok(String::new())
+    Ok(())
 }
 
 fn dry(id: &AppId, names: &[SessionName]) -> Result<String> {
@@ -170,7 +186,7 @@ fn reap_of(id: &AppId, names: &[SessionName], directories: &[AbsPath]) -> Result
     }
     let of_these = |fate: &Fate| match fate {
         Fate::Remove(app, name) | Fate::Keep(app, name, _) => app == id && names.contains(name),
-        Fate::Leave(_) => false,
+        Fate::Leave(..) => false,
     };
     Ok(reap::plan(directories)?.into_iter().filter(of_these).collect())
 }
@@ -185,13 +201,17 @@ fn directories(context: &Context) -> Result<Vec<AbsPath>> {
 }
 
 /// Becomes `veneer-clone reap`; an error if it cannot.
-fn collect(context: &Context, dry_run: bool) -> anyhow::Error {
+fn collect(context: &Context, args: &SessionGc) -> anyhow::Error {
     let directories = match directories(context) {
         Ok(directories) => directories,
         Err(error) => return error,
     };
     let mut words = vec![OsString::from("reap")];
     words.extend(directories.iter().map(|directory| OsString::from(format!("--in={directory}"))));
-    words.extend(dry_run.then(|| OsString::from("--dry-run")));
+    words.extend(args.dry.dry_run.then(|| OsString::from("--dry-run")));
+    words.extend(args.output.json().map(|format| match format {
+        Json::Short => OsString::from("--json=short"),
+        Json::Pretty | Json::Off => OsString::from("--json=pretty"),
+    }));
     become_helper("veneer-clone", &words)
 }

@@ -16,7 +16,7 @@ pub struct Session {
 /// What to do with sessions.
 #[derive(Debug, Subcommand)]
 pub enum SessionVerb {
-    /// Make a session, and print its name and path
+    /// Make a session, and print its name, path and unit
     Create(SessionCreate),
     /// List the sessions
     List(SessionList),
@@ -25,7 +25,7 @@ pub enum SessionVerb {
     /// Stop sessions and whatever runs in them; nothing of them is left
     Remove(SessionRemove),
     /// Remove what a crash left of sessions
-    Gc(DryRun),
+    Gc(SessionGc),
 }
 
 /// `veneer session create`
@@ -92,4 +92,18 @@ pub struct SessionRemove {
     /// Whether it is done.
     #[command(flatten)]
     pub dry: DryRun,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `veneer session gc`
+#[derive(Debug, Args)]
+pub struct SessionGc {
+    /// Whether it is done.
+    #[command(flatten)]
+    pub dry: DryRun,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
 }

@@ -15,6 +15,10 @@ use serde::Serialize;
 pub(super) struct Row {
     pub(super) app: String,
     pub(super) session: String,
+    /// What makes the copy, and removes it when it is stopped.
+    unit: String,
+    /// What runs the app in it; absent if nothing does.
+    app_unit: Option<String>,
     /// Of the unit that made the copy.
     state: String,
     /// Of the app that runs in it; absent if none does.
@@ -33,13 +37,17 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn new(place: &Place, states: &States) -> Self {
         let (id, name) = (&place.id, &place.name);
-        let runs = states.of(&format!("app-session-{id}@{name}.service"));
+        let (unit, app_unit) =
+            (format!("veneer-clone-{id}@{name}.service"), format!("app-session-{id}@{name}.service"));
+        let runs = states.of(&app_unit);
         let mark = place.mark.clone();
         let of = |get: fn(&Mark) -> &String| mark.as_ref().map(|mark| get(mark).clone());
         Self {
             app: id.to_string(),
             session: name.to_string(),
-            state: states.of(&format!("veneer-clone-{id}@{name}.service")).active().to_owned(),
+            state: states.of(&unit).active().to_owned(),
+            unit,
+            app_unit: runs.is_up().then_some(app_unit),
             app_state: runs.is_up().then(|| runs.active().to_owned()),
             kind: of(|mark| &mark.kind),
             method: of(|mark| &mark.method),
@@ -50,6 +58,12 @@ impl Row {
             data: of(|mark| &mark.data),
             since: mark.as_ref().map(|mark| mark.since),
         }
+    }
+
+    /// What whoever made it needs next: its name, where it is, and what to stop.
+    pub(super) fn made(&self) -> String {
+        let unit = self.app_unit.as_ref().unwrap_or(&self.unit);
+        format!("{} {} {unit}\n", self.session, self.path.as_deref().unwrap_or("-"))
     }
 
     /// A place without a unit that is up is what a crash left.
@@ -91,6 +105,7 @@ pub(super) fn render_one(row: &Row, mark: Option<&Mark>) -> String {
     let mut out = format!("{} of {}\n", row.session, row.app);
     let mut line = |key: &str, value: &str| out.push_str(&format!("{key:>10}: {value}\n"));
     line("State", row.shown_state());
+    line("Unit", &row.unit);
     line("Runs", row.app_state.as_deref().unwrap_or("no"));
     if let Some(mark) = mark {
         line("Kind", &format!("{}, by {}", mark.kind, mark.method));

@@ -24,6 +24,7 @@ mod read;
 mod report;
 mod service;
 mod session;
+mod session_directory;
 mod settings;
 mod template;
 mod text;

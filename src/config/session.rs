@@ -2,14 +2,12 @@
 //! What a session's copy is made of is `plan`'s, and how `host::session`'s.
 //! The keys are those of veneer.app(5) and veneer.toml(5).
 
-use super::image::foreign_path;
 use super::node::Kind;
 use super::read::{Field, Fields};
 use super::report::Report;
+use super::session_directory;
 use super::settings::Host;
 use crate::app::{FileSystem, Image, ImageFile, Limits, Overlay, Reflink, SessionKind, Sessions, Settings};
-use crate::path::AbsPath;
-use crate::unit::Layer;
 
 /// More sessions than any machine has units.
 const LIMIT_MAX: u32 = 100_000;
@@ -73,23 +71,14 @@ fn fits(kind: SessionKind, image: &Image, section: Fields<'_, '_>, report: &mut 
 
 /// `[session]` of `veneer.toml`; what cannot be read is left as it was.
 pub(super) fn settings(section: Fields<'_, '_>, settings: &mut Settings, report: &mut Report) {
-    if let Some(field) = section.get("directory") {
-        match field.parse(report, data_directory) {
-            Some(path) if path.is_root() => field.error(report, "sessions need a directory of their own"),
-            Some(path) => settings.sessions = path,
-            None => {}
-        }
+    if let Some(path) = section.get("directory").and_then(|field| field.parse(report, session_directory::parse)) {
+        settings.sessions = path;
     }
     let limits = settings.session_limits;
     let of = |key, report: &mut Report| section.get(key).and_then(|field| limit(field, report));
     let in_all = of("limit", report).unwrap_or(limits.in_all);
     let per_app = of("limit-per-app", report).unwrap_or(limits.per_app.min(in_all));
     settings.session_limits = Limits { per_app, in_all };
-}
-
-/// Overlays write there, and mount options take fewer paths than disks have.
-fn data_directory(text: &str) -> Result<AbsPath, String> {
-    Ok(AbsPath::from(Layer::parse(foreign_path(text)?.as_str())?))
 }
 
 fn limit(field: Field<'_, '_>, report: &mut Report) -> Option<u32> {

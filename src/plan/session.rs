@@ -68,16 +68,21 @@ pub(super) fn root(id: &AppId) -> (String, &'static str) {
     (format!("{SESSIONS}/{id}/"), "/root")
 }
 
-/// What removes the sessions of an app that is configured no more, while there are some.
+/// What removes the sessions of an app that is configured no more, while there are some; and what has each go with the
+/// program that runs in it, if one does.
 pub fn leftover(id: &AppId) -> UnitSet {
-    let mut unit = Unit::untold();
-    unit.section("Service");
+    let (mut copy, mut run) = (Unit::untold(), Unit::untold());
+    follow(id, &mut run);
     let explain = helper(&["veneer-explain", id.as_str()]);
-    unit.set("ExecStart", Value::Exec { prefix: "", argv: &explain });
-    remove(id, &mut unit);
+    for unit in [&mut copy, &mut run] {
+        unit.section("Service");
+        unit.set("ExecStart", Value::Exec { prefix: "", argv: &explain });
+    }
+    remove(id, &mut copy);
     let mut set = UnitSet::default();
-    // The only one in this set.
-    let _ = set.unit(&clone_template(id), unit);
+    // The only two in this set, and their names differ.
+    let _ = set.unit(&clone_template(id), copy);
+    let _ = set.unit(&run_template(id), run);
     set
 }
 
@@ -165,11 +170,31 @@ fn run(app: &App) -> Unit {
         None => format!(" of app {}", app.id),
     };
     unit.set("Description", Value::OfInstance { before: "Session ", after: &behind });
-    let copy = UnitName::instance_of("veneer-clone", &app.id);
-    unit.set("BindsTo", Value::Units(&[&copy]));
-    unit.set("After", Value::Units(&[&copy]));
-    // The copy goes with who runs in it, also when that crashes.
-    unit.set("PropagatesStopTo", Value::Units(&[&copy]));
+    follow(&app.id, &mut unit);
     service::order(&app.service, &mut unit);
     unit
+}
+
+/// The copy comes before who runs in it, and goes with that, also when it crashes.
+fn follow(id: &AppId, unit: &mut Unit) {
+    let copy = UnitName::instance_of("veneer-clone", id);
+    for key in ["BindsTo", "After", "PropagatesStopTo"] {
+        unit.set(key, Value::Units(&[&copy]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_in_a_leftover_session_takes_it_along_when_it_stops() {
+        let id = AppId::parse("gone").expect("an id");
+        let shown = leftover(&id).to_string();
+        for line in ["BindsTo", "After", "PropagatesStopTo"].map(|key| format!("{key}=veneer-clone-gone@%i.service\n"))
+        {
+            assert!(shown.contains(&line), "{line} in {shown}");
+        }
+        assert!(shown.contains("app-session-gone@.service") && shown.contains("clone remove gone %i"), "{shown}");
+    }
 }

@@ -13,6 +13,8 @@ pub const DISK: &str = "disk.raw";
 pub const ROOT: &str = "root";
 /// The link from the place that units rely on to the session's data.
 pub const DATA: &str = "data";
+/// The link from the session's data back to that place: what makes the data ours, and the only thing that does.
+pub const OWNED: &str = ".veneer-session";
 /// What says what the session is.
 pub const MARK: &str = "session.json";
 

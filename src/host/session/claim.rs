@@ -3,7 +3,7 @@
 //! Places are made and given back under one lock (flock(2) on the directory of all), so that limits hold and no
 //! directory of an app goes while another session is just coming into it.
 
-use super::delete;
+use super::data::{self, PRIVATE};
 use crate::app::Limits;
 use crate::host::files::{link, make_directory};
 use crate::layout::SESSIONS;
@@ -18,9 +18,6 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 
-/// Others may go through to what is theirs, and list nothing.
-const THROUGH: u32 = 0o711;
-
 /// The lock over all places, for as long as it lives.
 #[derive(Debug)]
 pub struct Lock {
@@ -30,7 +27,7 @@ pub struct Lock {
 /// Waits for the lock.
 pub fn lock() -> Result<Lock> {
     make_directory("/run/veneer", 0o755)?;
-    make_directory(SESSIONS, THROUGH)?;
+    make_directory(SESSIONS, PRIVATE)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(SESSIONS, flags, Mode::empty()).with_context(|| format!("opening {SESSIONS}"))?;
     rustix::fs::flock(&directory, FlockOperation::LockExclusive).with_context(|| format!("locking {SESSIONS}"))?;
@@ -39,32 +36,33 @@ pub fn lock() -> Result<Lock> {
 
 /// Makes the place of a session and of its data, empty; what an earlier one of the name has left must be gone.
 pub fn claim(id: &AppId, name: &SessionName, directory: &AbsPath, limits: Limits) -> Result<()> {
-    let (paths, data) = (SessionPaths::new(id, name), data_of(directory, id, name));
+    let paths = SessionPaths::new(id, name);
     let _lock = lock()?;
     if std::fs::exists(&paths.dir).with_context(|| format!("looking for {}", paths.dir))? {
         return Err(Fault::failure("there is a session of this name already").into());
     }
-    make_directory(&paths.app, THROUGH)?;
-    let made = within(id, limits).and_then(|()| make(&paths, &data, directory, id));
+    make_directory(&paths.app, PRIVATE)?;
+    let made = within(id, limits).and_then(|()| make(&paths, directory, id, name));
     if made.is_err() {
-        // If it is not empty, others are in it.
-        drop(std::fs::remove_dir(&paths.app));
+        // What is not empty has others in it.
+        for empty in [&paths.dir, &paths.app, &data_of_app(directory, id)] {
+            drop(std::fs::remove_dir(empty));
+        }
     }
     made
 }
 
-fn make(paths: &SessionPaths, data: &str, directory: &AbsPath, id: &AppId) -> Result<()> {
-    make_directory(&paths.dir, THROUGH)?;
+fn make(paths: &SessionPaths, directory: &AbsPath, id: &AppId, name: &SessionName) -> Result<()> {
+    data::clear(directory, id, name)?;
+    make_directory(&paths.dir, PRIVATE)?;
     // First of all: who removes the session finds its data by this.
-    link(&paths.data(), data)?;
-    std::fs::create_dir_all(directory.as_str()).with_context(|| format!("making {directory}"))?;
-    make_directory(&data_of_app(directory, id), THROUGH)?;
-    if !make_directory(data, THROUGH)? {
-        // Of a session that a power cut ended, and that nobody has reaped yet.
-        delete::delete(data)?;
-        make_directory(data, THROUGH)?;
-    }
-    Ok(())
+    let data = data_of(directory, id, name);
+    link(&paths.data(), &data)?;
+    data::make(&data, paths).inspect_err(|_| {
+        // Nothing of it is there, or it is empty; the first error is the one to tell.
+        drop(std::fs::remove_dir(&data));
+        drop(std::fs::remove_file(paths.data()));
+    })
 }
 
 fn within(id: &AppId, limits: Limits) -> Result<()> {

@@ -5,7 +5,7 @@
 
 use super::base::Base;
 use super::copy_file::{self, Copied};
-use super::{claim, copy_tree, grow, overlay, remove};
+use super::{claim, copy_tree, grow, overlay, remove, sharing};
 use crate::app::{FileSystem, Image, ImageFile, Reflink, SessionKind};
 use crate::host::notify::Progress;
 use crate::host::trusted::{Trusted, Wanted};
@@ -207,23 +207,13 @@ fn kind(create: &Create) -> Result<(SessionKind, String)> {
 }
 
 fn shares_with_original(create: &Create, directory: &OwnedFd) -> Result<bool> {
-    let place = match &create.source.image {
+    let places = match &create.source.image {
         Image::Directory(path) => vec![path.clone()],
         Image::File(file) => crate::verity::names::candidates(&file.place),
     };
-    let own = rustix::fs::fstat(directory).context("looking at the directory of sessions")?.st_dev;
-    let first = place.iter().find_map(|path| rustix::fs::stat(path.as_str()).ok().map(|found| (path, found)));
-    match (first, &create.source.image) {
-        // One that is not there is told by whoever opens it.
-        (None, _) => Ok(true),
-        (Some((_, found)), _) if found.st_dev == own => Ok(true),
-        (_, Image::Directory(_)) => Ok(false),
-        // Each subvolume of Btrfs has a number of its own, and they share data all the same.
-        (Some((path, _)), Image::File(_)) => {
-            let file = File::open(path.as_str()).with_context(|| format!("opening {path}"))?;
-            copy_file::can_share_with(directory, &file)
-        }
-    }
+    // One that is not there is told by whoever opens it.
+    let first = places.iter().find(|path| rustix::fs::stat(path.as_str()).is_ok());
+    first.map_or(Ok(true), |path| sharing::shares_with(directory, path.as_str()))
 }
 
 /// The tree that is copied: the app's directory, or the files of its mounted image.

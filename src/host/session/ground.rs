@@ -3,6 +3,7 @@
 //! Sources: statfs(2), ioctl_ficlone(2); the numbers of file systems are those of linux/magic.h.
 
 use super::copy_file::can_share;
+use super::sharing::shares_with;
 use anyhow::{Context, Result};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
@@ -29,6 +30,8 @@ pub struct Ground {
     /// Whether files there can share data.
     pub shares: Shares,
     device: u64,
+    /// The directory that is there.
+    at: String,
 }
 
 /// Whether files can share data.
@@ -45,7 +48,7 @@ pub enum Shares {
 /// What sessions are copies of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Original {
-    /// Whether it is on the same file system as the sessions.
+    /// Whether it is on the same file system as the sessions, where that shares data.
     pub beside: Beside,
     /// The room it takes.
     pub bytes: u64,
@@ -62,7 +65,7 @@ pub enum Beside {
 
 /// Looks at a directory of sessions.
 pub fn look(directory: &str) -> Result<Ground> {
-    let there = open_nearest(directory)?;
+    let (there, at) = open_nearest(directory)?;
     let act = || format!("looking at {directory}");
     let device = rustix::fs::fstat(&there).with_context(act)?.st_dev;
     let number = i128::from(rustix::fs::fstatfs(&there).with_context(act)?.f_type);
@@ -72,14 +75,15 @@ pub fn look(directory: &str) -> Result<Ground> {
         Ok(false) => Shares::No,
         Err(error) => Shares::Untried(format!("{error:#}")),
     };
-    Ok(Ground { file_system: name.unwrap_or_else(|| format!("a file system of type {number:#x}")), shares, device })
+    let file_system = name.unwrap_or_else(|| format!("a file system of type {number:#x}"));
+    Ok(Ground { file_system, shares, device, at })
 }
 
 impl Ground {
     /// One that nobody has looked at.
     #[cfg(test)]
     pub fn imagined(file_system: &str, shares: Shares) -> Self {
-        Self { file_system: file_system.to_owned(), shares, device: 0 }
+        Self { file_system: file_system.to_owned(), shares, device: 0, at: String::new() }
     }
 }
 
@@ -89,21 +93,24 @@ pub fn original(ground: &Ground, path: &str) -> Result<Option<Original>> {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
         found => found.with_context(|| format!("looking at {path}"))?,
     };
-    let beside = if found.st_dev == ground.device { Beside::Yes } else { Beside::No };
+    // Who may not open what would be tried with is told what the numbers say.
+    let tried = || open_nearest(&ground.at).and_then(|(there, _)| shares_with(there, path)).unwrap_or(false);
+    let same = found.st_dev == ground.device || (ground.shares == Shares::Yes && tried());
+    let beside = if same { Beside::Yes } else { Beside::No };
     Ok(Some(Original { beside, bytes: u64::try_from(found.st_blocks).unwrap_or_default() * BLOCK }))
 }
 
-fn open_nearest(path: &str) -> Result<OwnedFd> {
+fn open_nearest(path: &str) -> Result<(OwnedFd, String)> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let above = path.match_indices('/').map(|(at, _)| &path[..at.max(1)]);
     for path in above.chain([path]).collect::<Vec<_>>().into_iter().rev() {
         match rustix::fs::open(path, flags, Mode::empty()) {
             // What nobody may open cannot be tried either; where it is can be told.
             Err(Errno::NOENT | Errno::ACCESS) => {}
-            opened => return opened.with_context(|| format!("opening {path}")),
+            opened => return opened.map(|there| (there, path.to_owned())).with_context(|| format!("opening {path}")),
         }
     }
-    rustix::fs::open("/", flags, Mode::empty()).context("opening /")
+    rustix::fs::open("/", flags, Mode::empty()).map(|there| (there, "/".to_owned())).context("opening /")
 }
 
 #[cfg(test)]

@@ -1,28 +1,31 @@
 //! `veneer-clone reap`: what is left of sessions that a crash or a power cut ended.
 //! What goes and what stays is decided by `session::reap`; if anything cannot be looked at, nothing goes.
-//! Below `/run/veneer/sessions` and below the directory of sessions all is ours; what has no name of ours is left alone.
+//! Below `/run/veneer/sessions` all is ours. In a directory that `veneer.toml` names may be anything: only what `data` finds
+//! marked is a session's, and everything else is left alone and said, with the reason.
 
 use super::claim::{self, Lock};
+use super::data::{self, Holds};
+use super::remove;
 use super::users::{Users, unit_is_up};
-use super::{delete, remove};
 use crate::host::files;
 use crate::layout::SESSIONS;
 use crate::name::{AppId, SessionName};
 use crate::path::AbsPath;
-use crate::session::paths::{data_of, data_of_app};
-use crate::session::reap::{Fate, Found, classify, decide};
+use crate::session::paths::data_of_app;
+use crate::session::reap::{Fate, Foreign, Found, classify, decide};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 /// What would become of everything that lies in these directories of sessions.
 pub fn plan(directories: &[AbsPath]) -> Result<Vec<Fate>> {
     let places: Vec<String> =
         [SESSIONS.to_owned()].into_iter().chain(directories.iter().map(ToString::to_string)).collect();
-    let mut found = BTreeSet::new();
-    for place in &places {
-        found.extend(look(place)?);
+    let mut found: BTreeSet<Found> = look(SESSIONS, &|_| Ok(None))?.into_iter().collect();
+    for directory in directories {
+        found.extend(look(directory.as_str(), &|found| in_data(directory, found))?);
     }
     if found.is_empty() {
         return Ok(Vec::new());
@@ -36,28 +39,47 @@ pub fn plan(directories: &[AbsPath]) -> Result<Vec<Fate>> {
     Ok(decide(found.into_iter().collect(), used))
 }
 
-fn look(place: &str) -> Result<Vec<Found>> {
+/// What is in a directory of sessions; `objection` says of what has a session's names why it is none.
+fn look(place: &str, objection: &dyn Fn(&Found) -> Result<Option<Foreign>>) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for app in files::names_in(place)? {
         let directory = format!("{place}/{app}");
-        if !is_directory(&directory)? {
-            found.push(Found::Strange(directory));
+        // Where nothing of ours can be in, nobody needs to look.
+        let objects = if AppId::parse(&app).is_err() { Some(Foreign::Name) } else { standing(&directory)? };
+        if let Some(why) = objects {
+            found.push(Found::Strange(directory, why));
             continue;
         }
         for name in files::names_in(&directory)? {
-            found.push(match is_directory(&format!("{directory}/{name}"))? {
-                true => classify(place, &app, &name),
-                false => Found::Strange(format!("{directory}/{name}")),
-            });
+            let path = format!("{directory}/{name}");
+            let named = match standing(&path)? {
+                None => classify(place, &app, &name),
+                Some(why) => Found::Strange(path.clone(), why),
+            };
+            found.push(objection(&named)?.map_or(named, |why| Found::Strange(path, why)));
         }
     }
     Ok(found)
 }
 
-fn is_directory(path: &str) -> Result<bool> {
+/// Why what has a session's names, in a directory of sessions' data, is not deleted.
+fn in_data(directory: &AbsPath, found: &Found) -> Result<Option<Foreign>> {
+    let Found::Session { id, name } = found else { return Ok(None) };
+    Ok(match data::look(directory, id, name)? {
+        // Gone meanwhile: there is nothing to delete.
+        Holds::Ours(_) | Holds::Nothing => None,
+        Holds::Empty => Some(Foreign::Unmarked),
+        Holds::Foreign(why) => Some(why),
+    })
+}
+
+/// What is no directory of root's is not ours.
+fn standing(path: &str) -> Result<Option<Foreign>> {
     match std::fs::symlink_metadata(path) {
-        Ok(found) => Ok(found.is_dir()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Ok(found) if !found.is_dir() => Ok(Some(Foreign::NoDirectory)),
+        Ok(found) if found.uid() != 0 => Ok(Some(Foreign::Owner(found.uid()))),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some(Foreign::NoDirectory)),
         Err(error) => Err(error).with_context(|| format!("looking at {path}")),
     }
 }
@@ -75,7 +97,8 @@ pub fn remove(id: &AppId, name: &SessionName, directories: &[AbsPath]) -> Result
 }
 
 fn remove_data(id: &AppId, name: &SessionName, directory: &AbsPath, _lock: &Lock) -> Result<()> {
-    delete::delete(&data_of(directory, id, name))?;
+    let Holds::Ours(_) = data::look(directory, id, name)? else { return Ok(()) };
+    data::remove(directory, id, name)?;
     match std::fs::remove_dir(data_of_app(directory, id)) {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => Ok(()),

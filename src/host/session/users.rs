@@ -4,6 +4,7 @@
 
 use crate::host::systemctl::Systemctl;
 use crate::name::{AppId, SessionName};
+use crate::plan::Names;
 use crate::session::reap::Use;
 use crate::verity::Fault;
 use anyhow::{Context, Result};
@@ -44,6 +45,31 @@ impl Users {
 /// Whether a session's own unit is up, or on its way.
 pub fn unit_is_up(id: &AppId, name: &SessionName) -> Result<bool> {
     Ok(units(&unit(id, name))?.values().any(|state| !ENDED.contains(&state.as_str())))
+}
+
+/// The sessions that systemd would stop with an app's chain, in the order of names: those that are over its mounted
+/// image, or were told to be by their unit.
+pub fn bound_to_chain(id: &AppId) -> Result<Vec<SessionName>> {
+    let systemd = Systemctl::running().ok_or_else(|| Fault::unavailable("there is no running systemd to ask"))?;
+    let pattern = format!("veneer-clone-{id}@*.service");
+    let shown = systemd.show(&[pattern], "Id,ActiveState,BindsTo").context("asking for the units of sessions")?;
+    Ok(bound(&shown, id))
+}
+
+fn bound(shown: &str, id: &AppId) -> Vec<SessionName> {
+    let names = Names::new(id);
+    let chain = [names.image.to_string(), names.verity.to_string()];
+    let of = |block: &str, key: &str| block.lines().find_map(|line| line.strip_prefix(key).map(str::to_owned));
+    let session = |block: &str| {
+        let unit = of(block, "Id=")?;
+        let name = unit.strip_prefix(&format!("veneer-clone-{id}@"))?.strip_suffix(".service")?.to_owned();
+        let up = of(block, "ActiveState=").is_some_and(|state| !ENDED.contains(&state.as_str()));
+        let binds = of(block, "BindsTo=")?.split(' ').any(|unit| chain.iter().any(|link| link == unit));
+        (up && binds).then(|| SessionName::parse(&name).ok())?
+    };
+    let mut found: Vec<SessionName> = shown.split("\n\n").filter_map(session).collect();
+    found.sort();
+    found
 }
 
 fn unit(id: &AppId, name: &SessionName) -> String {
@@ -98,4 +124,25 @@ fn open_files(places: &[PathBuf]) -> Result<Vec<(u32, PathBuf)>> {
 fn is_gone(error: &std::io::Error) -> bool {
     // A process that ends meanwhile answers ESRCH.
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) || error.raw_os_error() == Some(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_living_sessions_over_the_image_stand_in_the_way_of_a_new_chain() {
+        let id = AppId::parse("a").expect("an id");
+        let image = "run-veneer-apps-a-image.mount";
+        let shown = format!(
+            "Id=veneer-clone-a@two.service\nActiveState=active\nBindsTo=x.mount {image}\n\n\
+             Id=veneer-clone-a@ended.service\nActiveState=failed\nBindsTo={image}\n\n\
+             Id=veneer-clone-a@copy.service\nActiveState=active\nBindsTo=\n\n\
+             Id=veneer-clone-a@one.service\nActiveState=deactivating\nBindsTo=veneer-verity@a.service\n\n\
+             Id=veneer-clone-ab@one.service\nActiveState=active\nBindsTo=run-veneer-apps-ab-image.mount\n"
+        );
+        let names: Vec<String> = bound(&shown, &id).iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["one", "two"]);
+        assert!(bound("", &id).is_empty());
+    }
 }

@@ -100,7 +100,7 @@ touch /var/lib/veneer/sessions/plain/notes
 said=$(veneer session gc --dry-run)
 expect "$said" "keep plain kept: its unit is active
 remove plain left: nobody uses it
-leave /var/lib/veneer/sessions/plain/notes: it is no session"
+leave /var/lib/veneer/sessions/plain/notes: it is no directory"
 veneer session gc
 [ ! -e /run/veneer/sessions/plain/left ] || fail "it is there"
 rm /var/lib/veneer/sessions/plain/notes

@@ -36,6 +36,20 @@ expect "$(digest "$STORE/disk.raw")" "$before"
 [ "$(digest "$place/one/disk.raw")" != "$before" ] || fail "nothing was written"
 veneer image verify disk >/dev/null
 
+# What made them says what is needed next, to people and to programs; so do those that show and remove.
+said=$(veneer session create disk three --json=short)
+for part in '"session":"three","unit":"veneer-clone-disk@three.service"' "\"path\":\"$place/three/disk.raw\"" '"state":"active"'; do
+	has "$said" "$part" || fail "create says: $said"
+done
+expect "[$(veneer session inspect disk three --json=short)]" "$said"
+has "$(veneer session list disk --json=short)" "${said:1:-1}" || fail "list says: $(veneer session list disk --json=short)"
+expect "$(veneer session gc --dry-run --json=short)" "[$(for n in one three two; do
+	printf '%s{"fate":"keep","app":"disk","session":"%s","path":null,"why":"its unit is active"}' "${comma-}" "$n" && comma=,
+done)]"
+expect "$(veneer session remove disk three --json=short)" '[{"app":"disk","session":"three"}]'
+expect "$(veneer session create disk three)" "three $place/three/disk.raw veneer-clone-disk@three.service"
+veneer session remove disk three
+
 # No more than there may be.
 systemctl start "$(unit three)"
 fails_with "failed" systemctl start "$(unit four)"
@@ -47,8 +61,30 @@ for name in '..' 'a..b' '\x2e\x2e' 'a\x2fb'; do
 	! systemctl start "$(unit "$name")" 2>/dev/null || fail "a session named $name"
 done
 
-# An image that does not verify, and none at all.
+# A larger disk, with the file system in it; never a smaller one, and none without who grows it.
 systemctl stop "$(unit one)" "$(unit two)"
+nothing_left
+resized() { sed -i -e '/^resize/d' -e "s/^kind = .*/&\nresize = \"$1\"/" "$APPS/disk.toml" && reload; }
+blocks() { dumpe2fs -h "$1" 2>/dev/null | sed -n 's/^Block count: *//p'; }
+resized 64M
+systemctl start "$(unit large)" || fail "$(unit_journal "$(unit large)")"
+expect "$(stat -Lc %s "$place/large/disk.raw")" $((64 << 20))
+expect "$(blocks "$place/large/disk.raw")" $(($(blocks "$STORE/disk.raw") * (64 << 20) / $(stat -c %s "$STORE/disk.raw")))
+e2fsck -fn "$place/large/disk.raw" >/dev/null 2>&1 || fail "the grown file system is not sound"
+systemctl stop "$(unit large)"
+mkdir -p "/run/systemd/system/$(unit none).d"
+printf '[Service]\nEnvironment=PATH=/run/veneer-test/nowhere\n' >"/run/systemd/system/$(unit none).d/path.conf"
+reload
+fails_with "failed" systemctl start "$(unit none)"
+journal_has "$(unit none)" "growing a disk needs resize2fs (Debian: e2fsprogs)"
+rm -r "/run/systemd/system/$(unit none).d"
+resized 16M
+fails_with "failed" systemctl start "$(unit small)"
+journal_has "$(unit small)" "resize = \"16m\" is less"
+sed -i '/^resize/d' "$APPS/disk.toml"
+reload
+
+# An image that does not verify, and none at all.
 nothing_left
 cp "$STORE/disk.raw" /run/veneer-test/good.raw
 printf X | dd of="$STORE/disk.raw" bs=1 seek=9000000 conv=notrunc status=none
