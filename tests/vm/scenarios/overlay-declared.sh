@@ -77,6 +77,6 @@ long=/opt/$(printf 'a-%.0s' $(seq 60))
 mkdir -p "$long"
 fails_with "is too long" veneer overlay apply long /root/declared/a "$long"
 sed -i "s|^target = .*|target = \"$long\"|" "$file"
-fails_with "$file:3:10: overlay.target: $long is too long" veneer check
+fails_with "$file:3:10: error: overlay.target: $long is too long" veneer check
 rm -r "$target" "$long" /root/declared /etc/veneer/overlays.d
 reload
