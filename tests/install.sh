@@ -63,6 +63,7 @@ data() {
 	there directory 755 /etc/veneer/apps.d
 	there directory 755 /etc/veneer/overlays.d
 	there directory 755 /usr/lib/veneer/apps.d
+	for path in registries.conf.d registries.d; do there directory 755 "/usr/lib/veneer/$path"; done
 }
 
 shipped() {

@@ -7,10 +7,11 @@ use clap::Parser;
 use std::process::ExitCode;
 use veneer::host::journal::{Caller, Entry, Journal, Weight};
 use veneer::host::pull::{self, Listener, Outcome};
+use veneer::host::pull_files;
 use veneer::host::store::StoreDir;
 use veneer::host::terminal;
 use veneer::message;
-use veneer::pull::{Arguments, Spec};
+use veneer::pull::{Arguments, Spec, When};
 use veneer::sysexits::Exit;
 use veneer::verity::Fault;
 
@@ -24,6 +25,9 @@ fn main() -> ExitCode {
         }
     };
     let teller = Teller { journal: Journal::open("veneer-pull", Caller::Environment), what: spec.origin.to_string() };
+    if !pull_files::is_in_unit() && spec.when != When::Shown {
+        teller.hide();
+    }
     let told = pull::run(&StoreDir::host(), &spec, &teller).and_then(|outcome| teller.tell(&outcome));
     match told {
         Ok(()) => Exit::Success.into(),
@@ -44,6 +48,14 @@ impl Teller {
     fn say(&self, weight: Weight, text: &str) {
         let id = if weight == Weight::Error { message::NOT_PULLED } else { message::PULLED };
         Entry::about_image(weight, id, Some(&self.what)).say(&self.journal, text);
+    }
+
+    /// By hand, what the unit has by its settings.
+    fn hide(&self) {
+        if let Err(error) = pull_files::hide_the_hosts() {
+            let text = format!("what /etc/containers has for registries holds for this pull, too: {error:#}");
+            self.say(Weight::Warning, &text);
+        }
     }
 
     fn tell(&self, outcome: &Outcome) -> Result<()> {

@@ -2,14 +2,19 @@
 //! They complete verbs and options; app ids they do not know.
 
 use super::args::{Cli, Completions};
-use crate::convert::Arguments;
+use crate::store::spec as prune;
+use crate::{convert, inject};
 use clap::CommandFactory as _;
 
 pub(super) fn run(args: &Completions) -> String {
     let mut out = Vec::new();
     // What is handed on as it is, is completed like what takes it.
-    let mut command = Cli::command()
-        .mut_subcommand("image", |image| image.mut_subcommand("convert", |_| Arguments::command().name("convert")));
+    let mut command = Cli::command().mut_subcommand("image", |image| {
+        image
+            .mut_subcommand("convert", |_| convert::Arguments::command().name("convert"))
+            .mut_subcommand("inject", |_| inject::Arguments::command().name("inject"))
+            .mut_subcommand("prune", |_| prune::Arguments::command().name("prune"))
+    });
     clap_complete::generate(args.shell, &mut command, "veneer", &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }

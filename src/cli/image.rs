@@ -1,32 +1,27 @@
 //! `veneer image`: images made, looked at, checked and signed.
 //! What is printed is laid out by `image_text`; the work is `veneer-convert`'s, `veneer-inject`'s, `veneer-signature`'s and `host::image_look`'s.
-//! An image is named by its file, or as in an app's `image.file`: then the stores of veneer.toml are searched.
+//! Which image is meant is `image_find`'s to say.
 
 use super::args::{ImageDisk, ImageInspect, ImageSign, ImageVerb, ImageVerify};
 use super::context::Context;
 use super::fault::fault;
-use super::image_text::{FileRow, Shown, render};
+use super::image_find::{look, stored};
+use super::image_text::{FileRow, Resolved, Shown, render};
 use super::{image_keep, image_list, image_ship};
 use super::{import, json, pulled};
-use crate::app::ImagePlace;
-use crate::config::Host;
-use crate::host::below_root;
 use crate::host::disk::Parts;
 use crate::host::image_files::ImageData;
-use crate::host::image_look::{Look, become_helper, sign};
-use crate::host::store::StoreDir;
-use crate::host::store::notes::record;
+use crate::host::image_look::{become_helper, sign};
+use crate::host::store::{StoreDir, read};
 use crate::host::terminal::print;
 use crate::image::partition::Machine;
-use crate::layout::IMAGES;
 use crate::oci::document::Platform;
-use crate::origin::Origin;
+use crate::store::Record;
 use crate::sysexits::Exit;
 use crate::verity::Fault;
-use crate::verity::names::candidates;
 use anyhow::Result;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) fn run(context: &Context, verb: &ImageVerb) -> Result<ExitCode> {
@@ -77,26 +72,37 @@ fn prune(context: &Context, words: &[OsString]) -> Result<String> {
 }
 
 fn inspect(context: &Context, args: &ImageInspect) -> Result<String> {
-    let look = find(context, &args.image)?;
+    let look = look(context, &args.image)?;
     let beside = [Some(&look.image), look.tree.as_ref(), look.signature.as_ref()];
     let files = beside.into_iter().flatten().map(row).collect::<Result<_>>()?;
     let root = look.root.as_ref().map(|root| root.as_str());
-    let used_by = match stored(context, look.image.path()) {
-        Some(name) => Some(image_keep::used_by(context, &name)?.unwrap_or_else(|said| vec![said])),
+    let name = stored(context, Path::new(look.image.path()));
+    let used_by = match &name {
+        Some(name) => Some(image_keep::used_by(context, name)?.unwrap_or_else(|said| vec![said])),
         None => None,
     };
-    let shown = Shown { image: look.image.path(), root_hash: root, manifest: look.manifest.as_ref(), used_by, files };
+    let references = name.map(|name| resolved(context, &name)).unwrap_or_default();
+    let (image, manifest) = (look.image.path(), look.manifest.as_ref());
+    let shown = Shown { image, root_hash: root, manifest, used_by, references, files };
     match args.output.json() {
         Some(format) => json::print(&shown, format),
         None => Ok(render(&shown, context.terminal)),
     }
 }
 
-/// The name of an image that is in the store.
-fn stored(context: &Context, path: &str) -> Option<String> {
-    let file = Path::new(path).strip_prefix(context.at(IMAGES)).ok()?.to_str()?;
-    let name = file.strip_suffix(".raw").or_else(|| file.strip_suffix(".app.img"))?;
-    Some(name.to_owned())
+/// What was resolved to an image of the store.
+fn resolved(context: &Context, name: &str) -> Vec<Resolved> {
+    // What of the store cannot be read, `used by` says.
+    let records = read(&StoreDir::below(&context.root)).store.records.into_iter();
+    let of_image = records.filter(|record| record.image.as_ref().is_some_and(|image| image.as_str() == name));
+    of_image
+        .map(|Record { reference, manifest, when, labels, .. }| Resolved {
+            reference,
+            manifest: manifest.to_string(),
+            when,
+            labels,
+        })
+        .collect()
 }
 
 fn row(file: &ImageData) -> Result<FileRow> {
@@ -104,14 +110,14 @@ fn row(file: &ImageData) -> Result<FileRow> {
 }
 
 fn verify(context: &Context, args: &ImageVerify) -> Result<String> {
-    let look = find(context, &args.image)?;
+    let look = look(context, &args.image)?;
     let path = look.image.path().to_owned();
     let (root, sb) = look.verify()?;
     Ok(format!("{path}: all {} blocks are as root hash {root} says\n", sb.data_blocks))
 }
 
 fn signed(context: &Context, args: &ImageSign) -> Result<String> {
-    let look = find(context, &args.image)?;
+    let look = look(context, &args.image)?;
     let to = look.signature_path.clone();
     if args.dry.dry_run {
         return Ok(format!("check {}\nsign its root hash: {}\n", look.image.path(), to.display()));
@@ -123,7 +129,7 @@ fn signed(context: &Context, args: &ImageSign) -> Result<String> {
 }
 
 fn disk(context: &Context, args: &ImageDisk) -> Result<String> {
-    let look = find(context, &args.image)?;
+    let look = look(context, &args.image)?;
     let image = look.image.path().to_owned();
     let own = Machine::of(&Platform::of_this_machine().architecture);
     let machine = args.machine.map_or(own, Ok).map_err(|said| fault(Exit::Usage, said))?;
@@ -134,39 +140,4 @@ fn disk(context: &Context, args: &ImageDisk) -> Result<String> {
     }
     let size = parts.write(machine, &args.to)?;
     Ok(format!("{}: {size} bytes\n", args.to.display()))
-}
-
-/// Opens an image by its path, its name, or a reference it was made for.
-fn find(context: &Context, image: &str) -> Result<Look> {
-    let paths = match referred(context, image)? {
-        Some(path) => vec![path],
-        None => places(context, image),
-    };
-    for path in &paths {
-        if let Some(look) = Look::at(path)? {
-            return Ok(look);
-        }
-    }
-    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    Err(fault(Exit::NoInput, format!("there is no image {}", paths.join(", nor "))))
-}
-
-fn referred(context: &Context, typed: &str) -> Result<Option<PathBuf>> {
-    let Ok(origin) = Origin::parse(typed) else { return Ok(None) };
-    let known = record(&StoreDir::below(&context.root), &origin.to_string())?.and_then(|record| record.image);
-    match known {
-        Some(name) => Ok(Some(context.at(&format!("{IMAGES}/{name}.raw")))),
-        None => Err(fault(Exit::NoInput, format!("the store has no image of {origin}: see veneer image pull"))),
-    }
-}
-
-fn places(context: &Context, image: &str) -> Vec<PathBuf> {
-    if image.contains('/') || image.ends_with(".raw") || image.ends_with(".img") {
-        let path = below_root::absolute(Path::new(image));
-        return vec![context.at(&path.to_string_lossy())];
-    }
-    let config = context.config();
-    let (host, _) = Host::load(&config);
-    let place = ImagePlace::Named { name: image.into(), roots: host.settings.roots };
-    candidates(&place).iter().map(|path| context.at(path.as_str())).collect()
 }

@@ -96,7 +96,7 @@ pub struct ImageList {
 /// `veneer image pin`
 #[derive(Debug, Args)]
 pub struct ImagePin {
-    /// Images by their names in the store, or references they were made for
+    /// Images of the store: references, names or the first digits of them, or apps (app:ID)
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<String>,
     /// Why, for whoever wonders later
@@ -110,7 +110,7 @@ pub struct ImagePin {
 /// `veneer image unpin`
 #[derive(Debug, Args)]
 pub struct ImageUnpin {
-    /// Images by their names in the store, or references they were made for
+    /// Images of the store: references, names or the first digits of them, or apps (app:ID)
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<String>,
     /// Whether it is done.
@@ -121,7 +121,7 @@ pub struct ImageUnpin {
 /// `veneer image rm`
 #[derive(Debug, Args)]
 pub struct ImageRm {
-    /// Images by their names in the store, or references they were made for
+    /// Images of the store: references, names or the first digits of them, or apps (app:ID)
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<String>,
     /// Whether it is done.
@@ -132,7 +132,7 @@ pub struct ImageRm {
 /// `veneer image export`
 #[derive(Debug, Args)]
 pub struct ImageExport {
-    /// The image by its name in the store, or a reference it was made for
+    /// The image of the store: a reference, a name or the first digits of it, or an app (app:ID)
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// The directory of the layout, which must not be there yet
@@ -146,7 +146,7 @@ pub struct ImageExport {
 /// `veneer image push`
 #[derive(Debug, Args)]
 pub struct ImagePush {
-    /// The image by its name in the store, or a reference it was made for
+    /// The image of the store: a reference, a name or the first digits of it, or an app (app:ID)
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// Where to: docker://HOST/NAME:TAG, or oci:DIR:TAG
@@ -224,7 +224,7 @@ pub struct ImageRollback {
 /// `veneer image inspect`
 #[derive(Debug, Args)]
 pub struct ImageInspect {
-    /// The image's file, or its name in the store
+    /// The image: a file, a reference, a name or the first digits of it, or an app (app:ID)
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// How to print.
@@ -235,7 +235,7 @@ pub struct ImageInspect {
 /// `veneer image verify`
 #[derive(Debug, Args)]
 pub struct ImageVerify {
-    /// The image's file, or its name in the store
+    /// The image: a file, a reference, a name or the first digits of it, or an app (app:ID)
     #[arg(value_name = "IMAGE")]
     pub image: String,
 }
@@ -243,7 +243,7 @@ pub struct ImageVerify {
 /// `veneer image sign`
 #[derive(Debug, Args)]
 pub struct ImageSign {
-    /// The image's file, or its name in the store
+    /// The image: a file, a reference, a name or the first digits of it, or an app (app:ID)
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// The private key, in PEM
@@ -260,7 +260,7 @@ pub struct ImageSign {
 /// `veneer image disk`
 #[derive(Debug, Args)]
 pub struct ImageDisk {
-    /// The image's file, or its name in the store
+    /// The image: a file, a reference, a name or the first digits of it, or an app (app:ID)
     #[arg(value_name = "IMAGE")]
     pub image: String,
     /// The disk image to write

@@ -1,16 +1,16 @@
 //! `veneer image pin`, `unpin` and `rm`: what stays whatever refers to it, and what goes although a prune is far.
 //! What uses an image is `store::in_use`'s to say; what is in use does not go.
-//! An image is named by its name in the store, the first digits of its digest, or a reference it was made for.
+//! Which image is meant is `image_find`'s to say.
 
 use super::args::{ImagePin, ImageRm, ImageUnpin};
 use super::context::Context;
 use super::fault::fault;
+use super::image_find::find;
 use super::time;
 use crate::host::clock;
 use crate::host::store::roots::{self, Roots};
-use crate::host::store::{Hold, Reading, StoreDir, StoreLock, notes, read, remove};
+use crate::host::store::{Hold, Reading, StoreDir, StoreLock, check_access, notes, read, remove};
 use crate::image::publish::ImageName;
-use crate::problem::nearest;
 use crate::store::in_use::InUse;
 use crate::store::prune::{Now, Reach, decide};
 use crate::store::verdict::{Item, Verdict};
@@ -27,7 +27,7 @@ pub(super) fn pin(context: &Context, args: &ImagePin) -> Result<String> {
     let dir = StoreDir::below(&context.root);
     // A prune that has not seen the pin must not come between.
     let _held = if args.dry.dry_run { None } else { Some(StoreLock::share(&dir)?) };
-    let names = named(&whole(&dir)?, &args.images)?;
+    let names = named(context, &whole(&dir)?, &args.images)?;
     let pin = Pin { when: clock::now(), reason: args.reason.clone() };
     each(&names, |name| {
         if !args.dry.dry_run {
@@ -46,7 +46,7 @@ pub(super) fn unpin(context: &Context, args: &ImageUnpin) -> Result<String> {
         let gone = ImageName::parse(typed).ok().filter(|_| store.pins.contains_key(typed));
         names.push(match gone {
             Some(name) => name,
-            None => find(&store, typed)?,
+            None => find(context, &store, typed)?,
         });
     }
     each(&names, |name| {
@@ -68,7 +68,7 @@ pub(super) fn rm(context: &Context, args: &ImageRm) -> Result<String> {
         false => Some(StoreLock::take(&dir, Hold::Exclusive, PATIENCE, || ())?.ok_or_else(busy)?),
     };
     let store = whole(&dir)?;
-    let names: BTreeSet<String> = named(&store, &args.images)?.iter().map(ToString::to_string).collect();
+    let names: BTreeSet<String> = named(context, &store, &args.images)?.iter().map(ToString::to_string).collect();
     let verdicts = unused(context, &dir, &store, &names)?;
     if args.dry.dry_run {
         return Ok(verdicts.iter().map(|verdict| format!("remove {}\n", verdict.item)).collect());
@@ -135,6 +135,7 @@ fn unused(context: &Context, dir: &StoreDir, store: &Store, names: &BTreeSet<Str
 
 /// The store, if all of it can be read.
 pub(super) fn whole(dir: &StoreDir) -> Result<Store> {
+    check_access(dir)?;
     let Reading { store, problems } = read(dir);
     match problems.first() {
         None => Ok(store),
@@ -142,44 +143,8 @@ pub(super) fn whole(dir: &StoreDir) -> Result<Store> {
     }
 }
 
-fn named(store: &Store, typed: &[String]) -> Result<Vec<ImageName>> {
-    typed.iter().map(|typed| find(store, typed)).collect()
-}
-
-/// The image that is meant.
-pub(super) fn find(store: &Store, typed: &str) -> Result<ImageName> {
-    let by_reference = store.record(typed).and_then(|record| record.image.clone());
-    let of_record = by_reference.as_ref().map(ImageName::as_str).filter(|name| store.image(name).is_some());
-    let mut begun = store.images.iter().map(|image| image.name.as_str()).filter(|name| begins(name, typed));
-    let name = match (store.image(typed), of_record) {
-        (Some(image), _) => image.name.as_str(),
-        (None, Some(name)) => name,
-        (None, None) => match (begun.next(), begun.next()) {
-            (Some(name), None) => name,
-            (Some(_), Some(_)) => {
-                return Err(fault(Exit::Usage, format!("{typed:?} begins more than one image's name")));
-            }
-            (None, _) => return Err(unknown(store, typed)),
-        },
-    };
-    ImageName::parse(name).map_err(|said| fault(Exit::Data, said))
-}
-
-/// Whether these are the first digits of an image that goes by its content; so few say nothing.
-fn begins(name: &str, typed: &str) -> bool {
-    let digits = typed.strip_prefix("sha256-").or_else(|| typed.strip_prefix("sha256:")).unwrap_or(typed);
-    digits.len() >= 6
-        && crate::store::name::is_by_content(name)
-        && name.strip_prefix(crate::store::name::BY_CONTENT).is_some_and(|hex| hex.starts_with(digits))
-}
-
-fn unknown(store: &Store, typed: &str) -> anyhow::Error {
-    let names = store.images.iter().map(|image| image.name.as_str());
-    let hint = match nearest(typed, names) {
-        Some(near) => format!(": did you mean {near:?}?"),
-        None => ": veneer image list shows them".to_owned(),
-    };
-    fault(Exit::NoInput, format!("there is no image {typed:?} in the store{hint}"))
+fn named(context: &Context, store: &Store, typed: &[String]) -> Result<Vec<ImageName>> {
+    typed.iter().map(|typed| find(context, store, typed)).collect()
 }
 
 fn each(names: &[ImageName], act: impl Fn(&ImageName) -> Result<String>) -> Result<String> {

@@ -8,15 +8,18 @@ use super::json;
 use super::table::{Cell, lay_out};
 use super::time;
 use crate::host::clock;
-use crate::host::store::{StoreDir, read};
+use crate::host::store::{StoreDir, check_access, read};
 use crate::host::terminal::{Terminal, complain};
 use crate::store::{Store, StoredImage};
+use crate::version::{Standing, standings};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::HashMap;
 
 pub(super) fn run(context: &Context, args: &ImageList) -> Result<String> {
-    let reading = read(&StoreDir::below(&context.root));
+    let dir = StoreDir::below(&context.root);
+    check_access(&dir)?;
+    let reading = read(&dir);
     for problem in &reading.problems {
         complain(&format!("veneer: {problem}\n"));
     }
@@ -37,6 +40,15 @@ struct Row<'a> {
     pinned: bool,
     references: Vec<&'a str>,
     versions: Vec<String>,
+    apps: Vec<VersionRow<'a>>,
+}
+
+/// A version of an app that an image is.
+#[derive(Debug, Serialize)]
+struct VersionRow<'a> {
+    app: &'a str,
+    version: u64,
+    standing: Standing,
 }
 
 fn rows(store: &Store) -> Vec<Row<'_>> {
@@ -46,20 +58,28 @@ fn rows(store: &Store) -> Vec<Row<'_>> {
             references.entry(image.as_str()).or_default().push(&record.reference);
         }
     }
-    let mut versions: HashMap<&str, Vec<String>> = HashMap::new();
+    let mut versions: HashMap<&str, Vec<VersionRow<'_>>> = HashMap::new();
     for app in &store.apps {
+        let id = app.app.as_str();
+        let standings: HashMap<u64, Standing> = standings(app, store.notes.histories.get(id)).into_iter().collect();
         for version in &app.versions {
-            versions.entry(version.image.as_str()).or_default().push(format!("{} {}", app.app, version.number));
+            let standing = standings.get(&version.number).copied().unwrap_or(Standing::Kept);
+            let row = VersionRow { app: id, version: version.number, standing };
+            versions.entry(version.image.as_str()).or_default().push(row);
         }
     }
-    let row = |image: &'_ StoredImage| Row {
-        name: "",
-        size: image.size(),
-        allocated: image.allocated(),
-        made: image.made(),
-        pinned: store.pins.contains_key(&image.name),
-        references: references.remove(image.name.as_str()).unwrap_or_default(),
-        versions: versions.remove(image.name.as_str()).unwrap_or_default(),
+    let row = |image: &'_ StoredImage| {
+        let apps = versions.remove(image.name.as_str()).unwrap_or_default();
+        Row {
+            name: "",
+            size: image.size(),
+            allocated: image.allocated(),
+            made: image.made(),
+            pinned: store.pins.contains_key(&image.name),
+            references: references.remove(image.name.as_str()).unwrap_or_default(),
+            versions: apps.iter().map(|row| format!("{} {}", row.app, row.version)).collect(),
+            apps,
+        }
     };
     let rows: Vec<Row<'_>> = store.images.iter().map(row).collect();
     rows.into_iter().zip(&store.images).map(|(row, image)| Row { name: &image.name, ..row }).collect()
@@ -74,7 +94,12 @@ fn render(rows: &[Row<'_>], now: u64, terminal: Terminal) -> String {
 }
 
 fn cells(row: &Row<'_>, now: u64) -> Vec<Cell> {
-    let made_for: Vec<&str> = row.references.iter().copied().chain(row.versions.iter().map(String::as_str)).collect();
+    let version = |row: &VersionRow<'_>| match row.standing {
+        Standing::Kept => format!("{} {}", row.app, row.version),
+        standing => format!("{} {} ({})", row.app, row.version, standing.words()),
+    };
+    let references = row.references.iter().map(|reference| (*reference).to_owned());
+    let made_for: Vec<String> = references.chain(row.apps.iter().map(version)).collect();
     vec![
         short(row.name).into(),
         time::bytes(row.allocated).into(),
@@ -96,22 +121,25 @@ mod tests {
 
     #[test]
     fn an_image_says_what_it_was_made_for() {
-        let row = |name, references, versions| Row {
+        let row = |name, references, apps| Row {
             name,
             size: 4096,
             allocated: 8192,
             made: 100,
             pinned: name == "a",
             references,
-            versions,
+            versions: Vec::new(),
+            apps,
         };
+        let version = |version, standing| VersionRow { app: "one", version, standing };
+        let versions = vec![version(2, Standing::OnTrial), version(1, Standing::Kept)];
         let digest = format!("sha256-{}", "ab".repeat(32));
-        let rows = [row("a", vec![], vec![]), row(&digest, vec!["docker://r/a:1"], vec!["one 2".into()])];
+        let rows = [row("a", vec![], vec![]), row(&digest, vec!["docker://r/a:1"], versions)];
         let text = render(&rows, 3700, Terminal { colour: Colour::Off, width: None });
         let wanted = "\
 IMAGE                ON DISK  AGE  PINNED  MADE FOR
 a                    8.0K     1h   yes     -
-sha256-abababababab  8.0K     1h   -       docker://r/a:1, one 2
+sha256-abababababab  8.0K     1h   -       docker://r/a:1, one 2 (current, on trial), one 1
 ";
         assert_eq!(text, wanted);
     }

@@ -1,10 +1,11 @@
 //! `veneer image push` and `veneer image export`: images and what they were made from, for other machines.
 //! The work is `host::push`'s.
-//! An image is named as for `pin`.
+//! Which image is meant is `image_find`'s to say.
 
 use super::args::{ImageExport, ImagePush};
 use super::context::Context;
-use super::image_keep::{find, whole};
+use super::image_find::find;
+use super::image_keep::whole;
 use crate::host::below_root::absolute;
 use crate::host::push::{self, Destination, Registry, words};
 use crate::host::store::StoreDir;
@@ -14,7 +15,7 @@ use std::path::Path;
 
 pub(super) fn push(context: &Context, args: &ImagePush) -> Result<String> {
     let dir = StoreDir::below(&context.root);
-    let name = find(&whole(&dir)?, &args.image)?;
+    let name = find(context, &whole(&dir)?, &args.image)?;
     let registry = if args.insecure { Registry::Believed } else { Registry::Certified };
     let to = Destination { reference: args.reference.clone(), auth_file: args.auth_file.clone(), registry };
     if args.dry.dry_run {
@@ -28,7 +29,7 @@ pub(super) fn push(context: &Context, args: &ImagePush) -> Result<String> {
 pub(super) fn export(context: &Context, args: &ImageExport) -> Result<String> {
     let dir = StoreDir::below(&context.root);
     let store = whole(&dir)?;
-    let name = find(&store, &args.image)?;
+    let name = find(context, &store, &args.image)?;
     // Of several references to one image the one that was named.
     let named = store.record(&args.image).filter(|record| record.image.as_ref() == Some(&name));
     let record = match named {

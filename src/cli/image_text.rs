@@ -8,6 +8,7 @@ use super::time;
 use crate::host::terminal::Terminal;
 use crate::image::manifest::Manifest;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What is known of an image.
 #[derive(Debug, Serialize)]
@@ -21,8 +22,22 @@ pub(super) struct Shown<'a> {
     /// What uses it, as a prune would have it; none for an image outside the store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) used_by: Option<Vec<String>>,
+    /// What was resolved to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) references: Vec<Resolved>,
     /// The image, its hash tree, its signature.
     pub(super) files: Vec<FileRow>,
+}
+
+/// A reference that led to an image.
+#[derive(Debug, Serialize)]
+pub(super) struct Resolved {
+    pub(super) reference: String,
+    /// The digest of the manifest it led to.
+    pub(super) manifest: String,
+    /// Seconds since 1970.
+    pub(super) when: u64,
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// A file of an image.
@@ -43,6 +58,11 @@ pub(super) fn render(shown: &Shown<'_>, terminal: Terminal) -> String {
     match shown.manifest {
         Some(manifest) => made(manifest, &mut line),
         None => line("Manifest", "none: not made by veneer-convert"),
+    }
+    for resolved in &shown.references {
+        line("Made for", &resolved.reference);
+        line("Resolved", &format!("{}, {}", resolved.manifest, time::date(resolved.when)));
+        resolved.labels.iter().for_each(|(key, value)| line("Label", &format!("{key}={}", value.escape_debug())));
     }
     match shown.used_by.as_deref() {
         Some([]) => line("Used by", "nothing: a prune removes it"),
@@ -78,7 +98,6 @@ mod tests {
     use super::*;
     use crate::host::terminal::Colour;
     use crate::image::manifest::{Injected, Recipe, Sizes};
-    use std::collections::BTreeMap;
 
     #[test]
     fn an_image_is_shown_with_its_recipe_and_sizes() {
@@ -96,7 +115,15 @@ mod tests {
             Manifest { recipe, layers: vec!["sha256:56".into()], tool: "x 1".into(), root_hash: "ab".into(), sizes };
         let files = vec![FileRow { path: "/a.raw".into(), size: 8192, allocated: 4096 }];
         let used_by = Some(vec!["pinned".to_owned(), "mounted at /m".to_owned()]);
-        let shown = Shown { image: "/a.raw", root_hash: Some("ab"), manifest: Some(&manifest), used_by, files };
+        let resolved = Resolved {
+            reference: "docker://r/a:1".into(),
+            manifest: "sha256:9".into(),
+            when: 61,
+            labels: BTreeMap::from([("version".into(), "1\n2".into())]),
+        };
+        let references = vec![resolved];
+        let shown =
+            Shown { image: "/a.raw", root_hash: Some("ab"), manifest: Some(&manifest), used_by, references, files };
         let terminal = Terminal { colour: Colour::Off, width: None };
         let wanted = "\
 /a.raw
@@ -107,6 +134,9 @@ mod tests {
     Option: size=exact
   Injected: /sbin/a 0755 sha256:34
    Made by: x 1
+  Made for: docker://r/a:1
+  Resolved: sha256:9, 1970-01-01 00:01:01 UTC
+     Label: version=1\\n2
    Used by: pinned
    Used by: mounted at /m
 

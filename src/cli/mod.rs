@@ -19,6 +19,7 @@ mod enable;
 pub mod fault;
 mod image;
 pub mod image_args;
+mod image_find;
 mod image_keep;
 mod image_list;
 mod image_ship;

@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, verb: &OverlayVerb) -> Result<ExitCode> {
 /// Root does it; everybody else asks, unless it is only to look.
 fn host(context: &Context, verb: &HostVerb) -> Result<ExitCode> {
     let asked = match privilege() {
-        Privilege::User { .. } if context.root == Path::new("/") => overlay_ask::run(verb),
+        Privilege::User { .. } if context.root == Path::new("/") => overlay_ask::run(context, verb),
         _ => None,
     };
     match asked {

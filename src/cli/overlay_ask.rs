@@ -2,26 +2,33 @@
 //! It decides nothing; what may be asked and why not is the service's to say.
 //! The words are those of veneer-overlay(8) and veneer-overlay-request.socket(8).
 
+use super::context::Context;
 use super::fault::fault;
-use super::json;
-use super::overlay_args::{Apply, HostVerb, OverlayAct, OverlayDiff, OverlayRemove};
+use super::overlay_args::{Apply, HostVerb, OverlayAct, OverlayDiff, OverlayRemove, OverlayRollback};
+use super::overlay_diff;
 use crate::host::below_root::absolute;
 use crate::host::request::client::{self, Outcome};
 use crate::overlay::OverlayName;
+use crate::overlay::change::Change;
+use crate::path::AbsPath;
 use crate::sysexits::Exit;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Does a verb by asking, if it is one that is asked; none if anybody may do it alone.
-pub(super) fn run(verb: &HostVerb) -> Option<Result<String>> {
+pub(super) fn run(context: &Context, verb: &HostVerb) -> Option<Result<String>> {
     Some(match verb {
         HostVerb::Apply(args) => apply(args),
-        HostVerb::Diff(args) => diff(args),
+        HostVerb::Diff(args) => diff(context, args),
         HostVerb::Reset(args) => reset(args),
+        HostVerb::Rollback(args) => rollback(args),
         HostVerb::Remove(args) => remove(args),
         HostVerb::List(_) | HostVerb::History(_) => return None,
-        _ => Err(fault(Exit::NoPermission, "this is for root: users can apply, list, diff, reset and remove")),
+        _ => Err(fault(
+            Exit::NoPermission,
+            "this is for root: users can apply, list, diff, history, reset, rollback and remove",
+        )),
     })
 }
 
@@ -66,15 +73,12 @@ fn verdict(verdict: &Value) -> String {
     format!("{}: {} {}\n", part("path"), part("hazard"), part("verdict"))
 }
 
-fn diff(args: &OverlayDiff) -> Result<String> {
-    let answer = granted(client::ask("Diff", &json!({ "name": args.name.as_str() }), None)?)?;
-    let changes = list(&answer, "changes");
-    if let Some(format) = args.output.json() {
-        return json::print(&changes, format);
-    }
-    let part = |change: &Value, key: &str| change.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let line = |change: &Value| format!("{:8}{}\n", part(change, "change"), part(change, "path").escape_debug());
-    Ok(changes.iter().map(line).collect())
+fn diff(context: &Context, args: &OverlayDiff) -> Result<String> {
+    let parameters = json!({ "name": args.name.as_str(), "written": args.written });
+    let answer = granted(client::ask("Diff", &parameters, None)?)?;
+    let found: Vec<Change> = serde_json::from_value(list(&answer, "changes").into()).context("reading the answer")?;
+    let target = AbsPath::parse(&shown(&answer, "target")).map_err(anyhow::Error::msg).context("reading the answer")?;
+    overlay_diff::print(context, &target, &found, args)
 }
 
 fn reset(args: &OverlayAct) -> Result<String> {
@@ -83,6 +87,19 @@ fn reset(args: &OverlayAct) -> Result<String> {
     }
     granted(client::ask("Reset", &act(&args.name), None)?)?;
     Ok(format!("{}: what was written is dropped\n", args.name))
+}
+
+fn rollback(args: &OverlayRollback) -> Result<String> {
+    if args.dry.dry_run {
+        return Ok(format!("ask for {} to be rolled back\n", args.name));
+    }
+    let mut parameters = act(&args.name);
+    if let Some(version) = args.version {
+        parameters["version"] = version.into();
+    }
+    let answer = granted(client::ask("Rollback", &parameters, None)?)?;
+    let number = |key: &str| answer.get(key).and_then(Value::as_u64).unwrap_or_default();
+    Ok(format!("{}: version {} is what version {} was\n", args.name, number("version"), number("from")))
 }
 
 fn remove(args: &OverlayRemove) -> Result<String> {

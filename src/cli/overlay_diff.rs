@@ -10,19 +10,25 @@ use super::time::bytes;
 use crate::host::overlay::diff::{Against, changes};
 use crate::overlay::Record;
 use crate::overlay::change::{Became, By, Change, Type};
+use crate::path::AbsPath;
 use anyhow::Result;
 use std::fmt::Write as _;
 
 pub(super) fn run(context: &Context, record: &Record, args: &OverlayDiff) -> Result<String> {
     let against = if args.written { Against::Source } else { Against::Base };
     let found = changes(record, against)?;
+    print(context, &record.target, &found, args)
+}
+
+/// Changes of whatever lies over this target.
+pub(super) fn print(context: &Context, target: &AbsPath, found: &[Change], args: &OverlayDiff) -> Result<String> {
     match args.output.json() {
         Some(format) => json::print(&found, format),
-        None => Ok(render(context, record, &found)),
+        None => Ok(render(context, target, found)),
     }
 }
 
-fn render(context: &Context, record: &Record, found: &[Change]) -> String {
+fn render(context: &Context, target: &AbsPath, found: &[Change]) -> String {
     let mut out = String::with_capacity(found.len() * 64);
     for change in found {
         let style = match change.became {
@@ -36,7 +42,7 @@ fn render(context: &Context, record: &Record, found: &[Change]) -> String {
             (look.mode_text(), if look.kind == Type::Directory { "-".into() } else { bytes(look.size) })
         });
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{letter} {by} {mode} {size:>8} {}/{}", record.target, change.path.escape_debug());
+        let _ = writeln!(out, "{letter} {by} {mode} {size:>8} {target}/{}", change.path.escape_debug());
     }
     let count = |became| found.iter().filter(|change| change.became == became).count();
     let (added, changed, deleted) = (count(Became::Added), count(Became::Changed), count(Became::Deleted));

@@ -8,8 +8,8 @@ use super::fault::fault;
 use crate::app::{App, Image, ImageFile, ImagePlace, Making, Pull};
 use crate::config::{Host, load_app};
 use crate::host::image_look::{become_helper, run_helper};
-use crate::host::store::StoreDir;
 use crate::host::store::notes::record;
+use crate::host::store::{StoreDir, check_access};
 use crate::origin::Origin;
 use crate::plan::{make_words, pull_words};
 use crate::sysexits::Exit;
@@ -48,6 +48,7 @@ fn helper(words: &[String]) -> Result<()> {
 /// Whether a reference has been resolved, and what it led to is there.
 pub(super) fn exists(context: &Context, args: &ImageExists) -> Result<bool> {
     let store = StoreDir::below(&context.root);
+    check_access(&store)?;
     let found = record(&store, &args.reference.to_string())?;
     let image = found.and_then(|record| record.image);
     Ok(image.is_some_and(|image| context.at(&format!("{}/{image}.raw", crate::layout::IMAGES)).is_file()))

@@ -9,17 +9,21 @@ use super::json::{self, ProblemRow};
 use super::mountinfo::{self, Mount};
 use super::show::States;
 use super::stale;
-use super::status_text::{Part, Status, UnitStatus, render};
+use super::status_text::{Part, Status, UnitStatus, VersionStatus, render};
 use super::unit_files::present;
 use crate::host::below_root;
 use crate::host::clock::now;
 use crate::host::device_mapper::DeviceMapper;
+use crate::host::store::{StoreDir, read_versions};
 use crate::host::terminal::print;
 use crate::layout::GENERATOR_DIR;
 use crate::live::{LiveMark, LiveSource};
 use crate::message;
+use crate::name::AppId;
 use crate::plan::Names;
 use crate::problem::Problem;
+use crate::store::Store;
+use crate::version::standings;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -59,6 +63,7 @@ fn gather(context: &Context, ids: &[String]) -> Result<Vec<Status>> {
         states: context.states(&unit_patterns())?,
         mounts: below_root::read(&context.at("/proc/self/mountinfo"))?.map(|text| mountinfo::parse(&text)),
         marks,
+        store: read_versions(&StoreDir::below(&context.root)).store,
     };
     let wanted = views.iter().filter(|view| ids.is_empty() || ids.iter().any(|id| view.id.as_str() == id));
     let mut statuses: Vec<Status> = wanted.map(|view| world.status(view)).collect();
@@ -72,6 +77,8 @@ struct World<'a> {
     states: States,
     mounts: Option<BTreeMap<String, Mount>>,
     marks: Vec<LiveMark>,
+    /// The versions of apps; of one that cannot be read nothing is shown, doctor and prune say why.
+    store: Store,
 }
 
 impl World<'_> {
@@ -93,9 +100,23 @@ impl World<'_> {
             stale: mark.as_ref().map(|mark| stale::of(self.context, view, mark)).unwrap_or_default(),
             damage: mark.as_ref().map(|mark| self.damage(mark)).unwrap_or_default(),
             journal: self.journal(&units, &view.problems),
+            versions: self.versions(&view.id),
             mark,
             units,
         }
+    }
+
+    fn versions(&self, id: &AppId) -> Vec<VersionStatus> {
+        let Some(app) = self.store.apps.iter().find(|app| app.app == *id) else { return Vec::new() };
+        let all = standings(app, self.store.notes.histories.get(id.as_str())).into_iter();
+        // `standings` goes the other way round through the same versions.
+        let both = all.zip(app.versions.iter().rev());
+        both.map(|((version, standing), of_store)| VersionStatus {
+            version,
+            image: of_store.image.to_string(),
+            standing,
+        })
+        .collect()
     }
 
     fn unit(&self, unit: &str, names: &Names, mark: Option<&LiveMark>) -> UnitStatus {
@@ -182,6 +203,8 @@ struct Row<'a> {
     device: Option<String>,
     stale: &'a [String],
     damage: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    versions: &'a [VersionStatus],
     units: Vec<UnitRow<'a>>,
 }
 
@@ -228,6 +251,7 @@ impl<'a> From<&'a Status> for Row<'a> {
             device: image.map(|image| image.device.clone()),
             stale: &status.stale,
             damage: &status.damage,
+            versions: &status.versions,
             units: status.units.iter().map(unit).collect(),
         }
     }

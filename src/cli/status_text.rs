@@ -10,6 +10,8 @@ use super::tree::{Node, draw};
 use crate::host::terminal::Colour;
 use crate::live::{LiveMark, LiveSource, Shown};
 use crate::problem::{Problem, Severity};
+use crate::version::Standing;
+use serde::Serialize;
 
 /// One app as it is.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct Status {
     pub(super) problems: Vec<Problem>,
     /// What it is to run from, and what that must show.
     pub(super) wanted: Option<(String, &'static str)>,
+    /// The versions of its image, the newest first, if it is made from a container image.
+    pub(super) versions: Vec<VersionStatus>,
     pub(super) mark: Option<LiveMark>,
     pub(super) stale: Vec<String>,
     /// What the kernel found damaged.
@@ -32,6 +36,14 @@ pub(super) struct Status {
     pub(super) units: Vec<UnitStatus>,
     /// The last errors of a unit that failed, by the unit's name.
     pub(super) journal: Vec<(String, Vec<String>)>,
+}
+
+/// One version of its image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct VersionStatus {
+    pub(super) version: u64,
+    pub(super) image: String,
+    pub(super) standing: Standing,
 }
 
 /// One unit of it.
@@ -111,6 +123,11 @@ fn lines(status: &Status, now: u64) -> Vec<Line> {
         }
         (None, None) => {}
     }
+    lines.extend(status.versions.iter().map(|version| {
+        let style = if version.standing == Standing::OnTrial { Style::Warning } else { Style::Plain };
+        let VersionStatus { version, image, standing } = version;
+        ("Version", format!("{version} ({}): {image}", standing.words()), style)
+    }));
     lines.extend(status.damage.iter().map(|damage| ("Damaged", damage.clone(), Style::Bad)));
     // Of a file that is gone systemd says so for ever.
     let there = status.configuration != Some("gone");
@@ -260,6 +277,10 @@ mod tests {
             state: "active".into(),
             files: vec!["/etc/veneer/apps.d/a.toml".into()],
             wanted: Some(("/a.raw".into(), "pinned")),
+            versions: vec![
+                VersionStatus { version: 2, image: "sha256-12".into(), standing: Standing::OnTrial },
+                VersionStatus { version: 1, image: "sha256-34".into(), standing: Standing::Previous },
+            ],
             units: vec![unit("app@a.service", Part::Service, service), image, verity],
             stale: vec!["/a.raw has changed".into()],
             ..Status::default()
@@ -270,6 +291,8 @@ mod tests {
 Configuration: /etc/veneer/apps.d/a.toml
         Image: /a.raw
      Requires: integrity and authenticity: the configuration pins the root hash
+      Version: 2 (current, on trial): sha256-12
+      Version: 1 (previous): sha256-34
         Stale: /a.raw has changed: systemctl stop app@a, then start
              ● app@a.service  running, PID 7, for 1min
              └─● image.mount  erofs, ro, from /dev/dm-0

@@ -107,6 +107,11 @@ fn act(step: &Step) -> Result<()> {
     }
 }
 
+/// Mounts of this process's own, for who may have them.
+pub(super) fn own_mounts() -> Result<()> {
+    unshare(Privilege::Root)
+}
+
 fn unshare(privilege: Privilege) -> Result<()> {
     match privilege {
         Privilege::Root => nix::sched::unshare(CloneFlags::CLONE_NEWNS)?,
@@ -182,7 +187,8 @@ fn mount(kind: &str, at: &Path, options: &OsStr, flags: MsFlags) -> Result<()> {
     })
 }
 
-fn bind(source: &Path, target: &Path) -> Result<()> {
+/// Lays a directory over another, read-only.
+pub(super) fn bind(source: &Path, target: &Path) -> Result<()> {
     nix::mount::mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
     // What the mount has already may be locked, and has to be said again (mount_namespaces(7)).
     let has = nix::sys::statvfs::statvfs(target)?.flags();

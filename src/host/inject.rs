@@ -180,7 +180,7 @@ impl Base {
                 size = sb.data_blocks.saturating_mul(u64::from(sb.data_block));
                 (format!("verity:{root}"), manifest)
             }
-            None => (format!("sha256:{}", digest(&file, size).map_err(about)?), None),
+            None => (format!("sha256:{}", digest(&file, size, path).map_err(about)?), None),
         };
         let (image, names) = Reader::open(file, size, Limits::default()).and_then(Image::new).map_err(about)?;
         Ok(Self { image, names, source, manifest })
@@ -196,13 +196,15 @@ impl Base {
     }
 }
 
-fn digest(file: &File, size: u64) -> io::Result<String> {
+fn digest(file: &File, size: u64, path: &Path) -> io::Result<String> {
+    let mut progress = Progress::begin(format!("reading {}", path.display()), size);
     let (mut digest, mut buffer, mut at) = (Sha256::new(), vec![0; BUFFER], 0);
     while at < size {
         let count = usize::try_from(size - at).map_or(BUFFER, |left| left.min(BUFFER));
         file.read_exact_at(&mut buffer[..count], at)?;
         digest.update(&buffer[..count]);
         at += count as u64;
+        progress.reached(at);
     }
     Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

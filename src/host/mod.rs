@@ -52,6 +52,7 @@ pub mod progress;
 pub mod prune;
 pub mod publish;
 pub mod pull;
+pub mod pull_files;
 pub mod push;
 pub mod request;
 pub mod scrub;

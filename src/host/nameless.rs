@@ -6,7 +6,7 @@ use super::place::Place;
 use crate::image::publish::Part;
 use anyhow::{Context, Result};
 use rustix::fd::AsRawFd;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Write as _;
@@ -23,7 +23,7 @@ pub(super) struct Nameless<'a> {
 impl<'a> Nameless<'a> {
     /// Makes it; with a hidden name at once where the file system knows no files without one.
     pub(super) fn new(place: &'a Place, part: Part) -> Result<Self> {
-        let mode = Mode::from_raw_mode(0o644);
+        let mode = place.mode;
         let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
         let (file, hidden) = match rustix::fs::openat(&place.directory, ".", flags, mode) {
             Ok(file) => (file, None),

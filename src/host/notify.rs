@@ -1,8 +1,8 @@
-//! What a oneshot tells systemd while it works.
-//! It never fails: whoever runs us by hand does not listen.
-//! Rules: sd_notify(3), "STATUS=" and "EXTEND_TIMEOUT_USEC=".
+//! What a oneshot tells systemd while it works, and whoever runs it by hand: a bar on a terminal.
+//! It never fails, and never slows anything down.
+//! Rules: sd_notify(3), "STATUS=" and "EXTEND_TIMEOUT_USEC="; no bar with `TERM=dumb`, no colours at all.
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use sd_notify::NotifyState;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -18,12 +18,19 @@ pub struct Progress {
     what: String,
     total: u64,
     last: Instant,
+    bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Begins to tell of an act of so many steps; of one of 0 it is not known how many.
+    /// Begins to tell of an act of so many steps; of one of 0 it is not known how many, and there is no bar.
     pub fn begin(what: String, total: u64) -> Self {
-        let progress = Self { what, total, last: Instant::now() };
+        let bar = (total > 0 && is_watched()).then(|| ProgressBar::new(total));
+        Self::with_bar(what, total, bar)
+    }
+
+    fn with_bar(what: String, total: u64, bar: Option<ProgressBar>) -> Self {
+        let bar = bar.map(|bar| bar.with_style(style()).with_message(what.clone()));
+        let progress = Self { what, total, last: Instant::now(), bar };
         progress.tell(0);
         progress
     }
@@ -33,6 +40,10 @@ impl Progress {
         if self.last.elapsed() >= INTERVAL {
             self.last = Instant::now();
             self.tell(done);
+            // Not before the first interval has passed: what is done at once shows no bar.
+            if let Some(bar) = &self.bar {
+                bar.set_position(done);
+            }
         }
     }
 
@@ -48,6 +59,25 @@ impl Progress {
     }
 }
 
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Whether somebody sees a bar: on a terminal that can go back in its line.
+fn is_watched() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+fn style() -> ProgressStyle {
+    // A template that does not parse leaves the usual bar.
+    ProgressStyle::with_template("{msg} {wide_bar} {percent:>3}% {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// Progress of something that has no end one would know.
 #[derive(Debug)]
 pub struct Bytes {
@@ -59,13 +89,11 @@ pub struct Bytes {
 impl Bytes {
     /// Begins to tell of it; on a terminal too.
     pub fn begin(what: String) -> Self {
-        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
         working(&what);
-        Self {
-            bar: terminal.then(|| ProgressBar::new_spinner().with_message(what.clone())),
-            what,
-            last: Instant::now(),
-        }
+        let bar = is_watched().then(|| ProgressBar::new_spinner().with_message(what.clone()));
+        // It turns by itself: of some acts nothing is heard until they end.
+        bar.iter().for_each(|bar| bar.enable_steady_tick(INTERVAL));
+        Self { bar, what, last: Instant::now() }
     }
 
     /// Tells how much has come, now and then.
@@ -78,7 +106,6 @@ impl Bytes {
         working(&status);
         if let Some(bar) = &self.bar {
             bar.set_message(status);
-            bar.tick();
         }
     }
 }
@@ -96,4 +123,29 @@ pub fn working(status: &str) {
     let extension = NotifyState::ExtendTimeoutUsec(EXTENSION.as_micros() as u32);
     // Nobody listens when run by hand.
     drop(sd_notify::notify(&[NotifyState::Status(status), extension]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_follows_what_systemd_is_told() {
+        let bar = ProgressBar::hidden();
+        bar.set_length(8);
+        let mut progress = Progress::with_bar("reading".into(), 8, Some(bar.clone()));
+        progress.reached(3);
+        assert_eq!((bar.position(), bar.message()), (0, "reading".into()));
+        progress.last = progress.last.checked_sub(INTERVAL).expect("a time");
+        progress.reached(5);
+        assert_eq!(bar.position(), 5);
+        drop(progress);
+        assert!(bar.is_finished());
+    }
+
+    #[test]
+    fn where_nobody_watches_there_is_no_bar() {
+        assert!(is_watched() || Progress::begin("reading".into(), 8).bar.is_none());
+        assert!(Progress::begin("reading".into(), 0).bar.is_none());
+    }
 }

@@ -22,7 +22,12 @@ pub struct Place {
     pub(super) directory: OwnedFd,
     pub(super) path: String,
     pub(super) name: ImageName,
+    /// The permissions of its files, before the umask.
+    pub(super) mode: Mode,
 }
+
+/// Whoever makes an image for themselves says by their umask who reads it.
+const BY_UMASK: Mode = Mode::from_raw_mode(0o644);
 
 impl Place {
     /// Opens the directory.
@@ -30,7 +35,13 @@ impl Place {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(directory, flags, Mode::empty());
         let opened = opened.with_context(|| format!("opening the directory {directory}"))?;
-        Ok(Self { directory: opened, path: directory.trim_end_matches('/').to_owned(), name })
+        Ok(Self { directory: opened, path: directory.trim_end_matches('/').to_owned(), name, mode: BY_UMASK })
+    }
+
+    /// What is made here is its owner's alone to read, as what it is made of may be.
+    #[must_use]
+    pub fn for_its_owner(self) -> Self {
+        Self { mode: Mode::from_raw_mode(0o600), ..self }
     }
 
     /// What is there already, if it was made by this recipe and is whole.
@@ -179,7 +190,8 @@ impl Locked {
     /// What is to go if this process is told to end: the lock, and names that nobody sees.
     pub fn traces(&self) -> Result<Traces> {
         let directory = self.place.directory.try_clone().context("keeping the directory")?;
-        let place = Place { directory, path: self.place.path.clone(), name: self.place.name.clone() };
+        let place =
+            Place { directory, path: self.place.path.clone(), name: self.place.name.clone(), mode: self.place.mode };
         Ok(Traces(place))
     }
 }

@@ -198,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_for_its_owner_is_read_by_nobody_else() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let locked = place(dir.path()).for_its_owner().lock(|| ()).expect("locked");
+        publish(&locked, 1).expect("published");
+        for name in ALL {
+            let mode = dir.path().join(name).metadata().expect("there").permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
     fn a_new_image_takes_the_place_of_an_old_one_and_of_its_signature() {
         let dir = tempfile::tempdir().expect("temporary directory");
         publish(&locked(dir.path()), 1).expect("published");

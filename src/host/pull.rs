@@ -3,6 +3,7 @@
 //! The record is written last, when all blobs are there with the sizes that the manifest says; until then nobody sees
 //! anything of it. Whole blobs stay when it is broken off, so the next try goes on from there.
 
+use super::pull_files::{self, Kind};
 use super::store::notes::{record, write_record};
 use super::store::{StoreDir, StoreLock};
 use super::stores::LayoutDirectory;
@@ -14,6 +15,7 @@ use crate::layout::{BLOBS, IMAGES, RECORDS, STORE};
 use crate::oci::document::Descriptor;
 use crate::oci::store::{blob_name, read_document};
 use crate::origin::{Build, Origin};
+use crate::path::AbsPath;
 use crate::pull::fault::{Again, Complaint, complaint, silence};
 use crate::pull::words::{Setting, Words, shown, source};
 use crate::pull::{Spec, When, blobs};
@@ -101,24 +103,25 @@ impl Pull<'_> {
     /// What the tools are told, by files that are there.
     fn setting(&self) -> Result<Setting> {
         let files = &self.spec.files;
-        let needed = |given: &Option<crate::path::AbsPath>, name: &str| {
-            let candidates = match given {
-                Some(path) => vec![path.to_string()],
-                None => vec![format!("/etc/veneer/{name}"), format!("/usr/lib/veneer/{name}")],
-            };
-            let there = candidates.iter().map(|path| self.at(path)).find(|path| path.exists());
-            there.ok_or_else(|| Fault::no_input(format!("there is no {}", candidates.join(", nor "))))
+        let needed = |given: &Option<AbsPath>, name: &str| match given {
+            Some(path) => pull_files::needed(&[self.at(path.as_str())], Kind::File),
+            None => {
+                let places = ["/etc/veneer", "/usr/lib/veneer"].map(|dir| self.at(&format!("{dir}/{name}")));
+                pull_files::needed(&places, Kind::File)
+            }
         };
-        let optional = |given: &Option<crate::path::AbsPath>, name: &str| {
-            let path = given.as_ref().map_or(format!("/etc/veneer/{name}"), ToString::to_string);
-            Some(self.at(&path)).filter(|path| path.exists())
+        let optional = |given: &Option<AbsPath>, name: &str, kind| match given {
+            Some(path) => pull_files::needed(&[self.at(path.as_str())], kind).map(Some),
+            None => pull_files::first(&[self.at(&format!("/etc/veneer/{name}"))], kind),
         };
+        let certificates = optional(&files.certificates, "certs.d", Kind::Directory)?;
         let work = self.store.at(BLOBS).join(format!(".{}.pull", self.hex()));
         Ok(Setting {
             policy: needed(&files.policy, "policy.json")?,
             registries: needed(&files.registries, "registries.conf")?,
-            auth_file: optional(&files.auth_file, "auth.json"),
-            certificates: optional(&files.certificates, "certs.d").and_then(|dir| self.certificates(&dir)),
+            lookaside: pull_files::lookaside(|path| self.at(path))?,
+            auth_file: optional(&files.auth_file, "auth.json", Kind::File)?,
+            certificates: certificates.map_or(Ok(None), |dir| self.certificates(&dir))?,
             platform: self.spec.platform.clone(),
             blobs: self.at(SHARED),
             // The unit's own (systemd.exec(5), "RuntimeDirectory="); by hand, a part of what is removed in the end.
@@ -129,10 +132,10 @@ impl Pull<'_> {
     }
 
     /// The directory of the one registry that is asked.
-    fn certificates(&self, dir: &Path) -> Option<PathBuf> {
+    fn certificates(&self, dir: &Path) -> Result<Option<PathBuf>> {
         match &self.spec.origin {
-            Origin::Registry(reference) => Some(dir.join(reference.host())).filter(|dir| dir.exists()),
-            _ => None,
+            Origin::Registry(reference) => pull_files::first(&[dir.join(reference.host())], Kind::Directory),
+            _ => Ok(None),
         }
     }
 

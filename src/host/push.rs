@@ -4,6 +4,7 @@
 
 use super::image_look::Look;
 use super::layout_dir::{LayoutWriter, digest_of};
+use super::notify::Bytes;
 use super::store::{StoreDir, StoreLock};
 use crate::image::publish::{ImageName, Part};
 use crate::layer::digest::Digest;
@@ -78,6 +79,7 @@ pub fn push(store: &StoreDir, name: &ImageName, to: &Destination) -> Result<Dige
     let text = serde_json::to_vec(&manifest(&pieces, name.as_str(), root.as_str()))?;
     let digest = layout.blob_of(&text)?;
     layout.finish(MANIFEST_TYPE, &digest, text.len(), NAME)?;
+    let _told = Bytes::begin(format!("pushing {name} to {}", to.reference));
     skopeo(&words(layout.path(), to))?;
     Ok(digest)
 }

@@ -1,10 +1,10 @@
 //! Everything that the layers say, remembered without the files' bytes until all of them have spoken.
 //! It decides nothing: the log is replayed from the lowest layer up by `replay`.
-//! This is what bounds the memory of a conversion: the number of entries, and the limits on their names.
+//! How much it remembers is bounded by `budget`.
 
+use super::budget::Budget;
 use crate::image::tree::{InodeId, Meta, Special};
 use crate::layer::entry::{Entry, Kind};
-use crate::layer::fault::bad;
 use crate::layer::limits::Limits;
 use crate::layer::path::LayerPath;
 use std::io;
@@ -41,14 +41,12 @@ pub(super) enum Body {
 #[derive(Debug)]
 pub(super) struct Log {
     layers: Vec<Vec<Op>>,
-    entries_left: u64,
-    names_left: u64,
-    limits: Limits,
+    budget: Budget,
 }
 
 impl Log {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { layers: Vec::new(), entries_left: limits.entries, names_left: limits.names_size, limits }
+        Self { layers: Vec::new(), budget: Budget::new(limits) }
     }
 
     /// The next layer down begins.
@@ -58,13 +56,8 @@ impl Log {
 
     /// Remembers what the present layer says.
     pub(super) fn push(&mut self, entry: Entry, id: Option<InodeId>) -> io::Result<()> {
-        let left = self.entries_left.checked_sub(1);
-        let limit = self.limits.entries;
-        self.entries_left = left.ok_or_else(|| bad(format!("there are more than {limit} entries in the layers")))?;
-        let left = self.names_left.checked_sub(size(&entry));
-        let limit = self.limits.names_size;
-        self.names_left =
-            left.ok_or_else(|| bad(format!("the names and attributes in the layers have more than {limit} bytes")))?;
+        self.budget.entry()?;
+        self.budget.names(size(&entry))?;
         let body = match entry.kind {
             Kind::Directory(meta) => Body::Directory(Box::new(meta)),
             Kind::File(..) => Body::File(id),
@@ -78,6 +71,11 @@ impl Log {
             layer.push(Op { path: entry.path, body });
         }
         Ok(())
+    }
+
+    /// What what was said leaves for the tree.
+    pub(super) fn budget(&self) -> Budget {
+        self.budget
     }
 
     pub(super) fn layers(&self) -> u32 {

@@ -6,6 +6,7 @@
 //! out and turn out to be needed are read again: a hard link that survives its hidden target is the usual reason.
 
 mod boot;
+mod budget;
 mod count;
 mod emit;
 mod injection;

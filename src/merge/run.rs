@@ -126,7 +126,7 @@ impl<W: TreeWriter> Merging<'_, W> {
     }
 
     fn replay(&self, injected: Option<Existing>) -> io::Result<Tree> {
-        let mut tree = Tree::new(self.limits.depth);
+        let mut tree = Tree::new(self.limits.depth, self.log.budget());
         for number in (0..self.log.layers()).rev() {
             let existing = if number == 0 { injected.unwrap_or_default() } else { Existing::Replaced };
             let name = || self.layers.get(number as usize).map(|layer| layer.name()).unwrap_or_default();

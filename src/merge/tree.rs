@@ -2,6 +2,7 @@
 //! It holds no bytes and no metadata: a name leads to a directory, or to what the log has.
 //! Links on the way to a name are followed inside the root only, as the kernel would after chroot(2): path_resolution(7).
 
+use super::budget::Budget;
 use super::log::{Log, OpRef};
 use crate::image::tree::InodeId;
 use crate::layer::fault::{bad, shown};
@@ -63,14 +64,15 @@ pub(super) struct Way<'a> {
 pub(super) struct Tree {
     nodes: Vec<Node>,
     depth: u16,
+    budget: Budget,
 }
 
 impl Tree {
-    /// An empty root; directories may be so deep.
-    pub(super) fn new(depth: usize) -> Self {
+    /// An empty root; directories may be so deep, and no more than the budget has for.
+    pub(super) fn new(depth: usize, budget: Budget) -> Self {
         let what = What::Directory { meta: MetaOf::Nobody, names: Box::default() };
         let depth = u16::try_from(depth).unwrap_or(u16::MAX - 1);
-        Self { nodes: vec![Node { parent: ROOT, depth: 0, what }], depth }
+        Self { nodes: vec![Node { parent: ROOT, depth: 0, what }], depth, budget }
     }
 
     pub(super) fn what(&self, node: NodeId) -> &What {
@@ -133,6 +135,8 @@ impl Tree {
         let Some((parent, name)) = split(path) else { return Ok(None) };
         let Way { mut directory, missing } = self.walk(log, parent)?;
         for name in missing {
+            // Nobody has said it, so the log has not counted it: one long name may imply hundreds.
+            self.budget.entry()?;
             let what = What::Directory { meta: MetaOf::Nobody, names: Box::default() };
             directory = self.put(directory, name, what)?;
         }
@@ -147,6 +151,9 @@ impl Tree {
         }
         if name.len() > NAME_MAX {
             return Err(bad(format!("a link leads to a name of {} bytes, {NAME_MAX} are possible", name.len())));
+        }
+        if matches!(what, What::Directory { .. }) {
+            self.budget.directory(name)?;
         }
         let node = NodeId::try_from(self.nodes.len()).map_err(|_| bad("there are too many names"))?;
         self.nodes.push(Node { parent: directory, depth, what });

@@ -16,6 +16,8 @@ pub struct Setting {
     pub policy: PathBuf,
     /// Which registries there are.
     pub registries: PathBuf,
+    /// Where signatures are found, as registries say it (containers-registries.d(5)); nothing of the host's own.
+    pub lookaside: Option<PathBuf>,
     /// Who we are there; nobody if there is no such file.
     pub auth_file: Option<PathBuf>,
     /// Certificates.
@@ -58,6 +60,7 @@ impl Setting {
         let mut words: Words = ["skopeo", "--debug"].map(str::to_owned).to_vec();
         words.extend(given("--policy", &self.policy));
         words.extend(given("--registries-conf", &self.registries));
+        words.extend(self.lookaside.iter().flat_map(|dir| given("--registries.d", dir)));
         words.extend([format!("--override-os={os}"), format!("--override-arch={architecture}")]);
         words.extend(variant.as_ref().map(|variant| format!("--override-variant={variant}")));
         words.push("copy".into());
@@ -131,6 +134,7 @@ mod tests {
         Setting {
             policy: "/p".into(),
             registries: "/r".into(),
+            lookaside: Some("/s".into()),
             auth_file: None,
             certificates: None,
             platform: Platform::parse("linux/arm/v7").expect("a platform"),
@@ -146,7 +150,7 @@ mod tests {
         let words = shown(&setting().copy("docker://r.example/a:1"));
         assert_eq!(
             words,
-            "skopeo --debug --policy /p --registries-conf /r --override-os=linux --override-arch=arm \
+            "skopeo --debug --policy /p --registries-conf /r --registries.d /s --override-os=linux --override-arch=arm \
              --override-variant=v7 copy --src-no-creds --dest-shared-blob-dir /b \
              --dest-oci-accept-uncompressed-layers --remove-signatures docker://r.example/a:1 oci:/w/layout:pulled"
         );

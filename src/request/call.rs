@@ -26,9 +26,13 @@ pub enum Request {
     /// All overlays.
     List,
     /// What one's own overlay changes.
-    Diff(OverlayName),
+    Diff(OverlayName, Compared),
+    /// The versions of one's own overlay.
+    History(OverlayName),
     /// Drop what was written.
     Reset(OverlayName, Interaction),
+    /// Go back to an older version: this one, or the one before.
+    Rollback(OverlayName, Option<u32>, Interaction),
     /// Take it away.
     Remove(OverlayName, Busy, Interaction),
 }
@@ -86,6 +90,15 @@ pub enum Interaction {
     Forbidden,
 }
 
+/// What of an overlay is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// All of it, with what lies beneath.
+    Everything,
+    /// What was written, with the rest.
+    Written,
+}
+
 /// Whether an overlay is taken away while it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Busy {
@@ -139,10 +152,21 @@ fn overlay(method: &str, parameters: Parameters<'_>, call: &Call, descriptors: u
     match method {
         "Apply" => apply(parameters, descriptors).map(Request::Apply),
         "List" => parameters.only(&[]).map(|()| Request::List),
-        "Diff" => parameters.only(&["name"]).and_then(|()| parameters.name()).map(Request::Diff),
+        "Diff" => {
+            parameters.only(&["name", "written"])?;
+            let compared = parameters.either("written", Compared::Written, Compared::Everything)?;
+            Ok(Request::Diff(parameters.name()?, compared))
+        }
+        "History" => parameters.only(&["name"]).and_then(|()| parameters.name()).map(Request::History),
         "Reset" => {
             parameters.only(&["name", INTERACTIVE])?;
             Ok(Request::Reset(parameters.name()?, parameters.interaction()?))
+        }
+        "Rollback" => {
+            parameters.only(&["name", "version", INTERACTIVE])?;
+            let version = parameters.number("version")?.map(u32::try_from).transpose();
+            let version = version.map_err(|_| invalid("version"))?;
+            Ok(Request::Rollback(parameters.name()?, version, parameters.interaction()?))
         }
         "Remove" => {
             parameters.only(&["name", "lazy", INTERACTIVE])?;
@@ -305,6 +329,26 @@ mod tests {
         ] {
             assert!(matches!(apply_with(bad), Err(Denial::Refused(_))), "{bad}: {:?}", apply_with(bad));
         }
+    }
+
+    #[test]
+    fn what_one_asks_of_ones_own_overlay_is_read() {
+        let ask = |method: &str, parameters: &str| {
+            let text =
+                format!("{{\"method\":\"io.veneer.Overlay.{method}\",\"parameters\":{{\"name\":\"a\"{parameters}}}}}");
+            read(&text, 0)
+        };
+        let name = OverlayName::parse("a").expect("a name");
+        assert_eq!(ask("Diff", ""), Ok(Request::Diff(name.clone(), Compared::Everything)));
+        assert_eq!(ask("Diff", ",\"written\":true"), Ok(Request::Diff(name.clone(), Compared::Written)));
+        assert_eq!(ask("History", ""), Ok(Request::History(name.clone())));
+        let rollback = |version| Ok(Request::Rollback(name.clone(), version, Interaction::Forbidden));
+        assert_eq!(ask("Rollback", ""), rollback(None));
+        assert_eq!(ask("Rollback", ",\"version\":3"), rollback(Some(3)));
+        for bad in [",\"version\":4294967296", ",\"version\":-1", ",\"version\":\"3\""] {
+            assert_eq!(ask("Rollback", bad), Err(Denial::InvalidParameter("version".into())), "{bad}");
+        }
+        assert_eq!(ask("History", ",\"owner\":0"), Err(Denial::InvalidParameter("owner".into())));
     }
 
     #[test]

@@ -132,7 +132,8 @@ impl<'a> Finder<'a> {
             self.name(version.image.as_str(), &format!("version {} of app {app} ({by})", version.number));
         }
         // However few are kept, a failed update has somewhere to go back to.
-        let back = self.store.notes.histories.get(app).copied().flatten();
+        let trial = self.store.notes.histories.get(app).and_then(|history| history.trial.as_ref());
+        let back = trial.map(|trial| trial.previous);
         for version in versions.versions.iter().filter(|version| Some(version.number) == back) {
             self.found.versions.insert((app.to_owned(), version.number));
             self.name(version.image.as_str(), &format!("what app {app} goes back to if it does not come up ({by})"));

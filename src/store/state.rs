@@ -6,6 +6,7 @@ use super::listing::Listing;
 use super::record::{Pin, Record};
 use super::versions::Versions;
 use crate::layer::digest::Digest;
+use crate::version::History;
 use std::collections::BTreeMap;
 
 /// What tells a file from every other: device and inode.
@@ -103,8 +104,8 @@ pub struct Store {
 /// Small files that nobody needs but with what they are about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// The histories of apps' versions: the version that a failed update goes back to, if one is on trial.
-    pub histories: BTreeMap<String, Option<u64>>,
+    /// The histories of apps' versions.
+    pub histories: BTreeMap<String, History>,
     /// Names of images of which it is known how far they were read.
     pub scrubbed: Vec<String>,
     /// The locks of references, by the names of their records.

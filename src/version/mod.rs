@@ -5,7 +5,9 @@
 pub mod decide;
 pub mod history;
 pub mod spec;
+pub mod standing;
 
 pub use decide::{Decision, decide};
 pub use history::{History, Trial};
 pub use spec::{Arguments, Goal, Make, Mend, Start, Verb};
+pub use standing::{Standing, standings};

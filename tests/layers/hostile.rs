@@ -404,7 +404,33 @@ fn masses() -> Vec<Case> {
     let fat = (0..20)
         .fold(t(), |tar, n| tar.pax(&[record(b"SCHILY.xattr.user.a", &[b'x'; 60000])]).dir(format!("d{n}").as_bytes()));
     let same = (0..2000).fold(t(), |tar, n| tar.file(b"same", n.to_string().as_bytes()));
+    // Each name implies five hundred directories that no entry has said.
+    let implied = |count: usize| (0..count).fold(t(), |tar, n| tar.file(&deep_name(n), b""));
     vec![
+        limited(
+            "directories that are only implied",
+            implied(30),
+            |limits| limits.entries = 10_000,
+            Refused("more than 10000 entries in the layers, with the directories they imply"),
+        ),
+        limited(
+            "as many implied directories as may be",
+            implied(2),
+            |limits| limits.entries = 1002,
+            Taken(Box::leak(format!("/1{}/f file ", "/d".repeat(499)).into_boxed_str())),
+        ),
+        limited(
+            "implied directories without an end",
+            implied(30),
+            |limits| limits.names_size = 1 << 20,
+            Refused("directories in the layers take more than 1048576 bytes"),
+        ),
+        limited(
+            "a directory again and again",
+            (0..3000).fold(t(), |tar, _| tar.dir(b"d").file(b"d", b"")),
+            |limits| limits.names_size = 1 << 20,
+            Refused("directories in the layers take more than 1048576 bytes"),
+        ),
         limited("more entries than may be", many, |limits| limits.entries = 100, Refused("more than 100 entries")),
         limited(
             "more attributes than may be",
@@ -414,6 +440,11 @@ fn masses() -> Vec<Case> {
         ),
         case("one name two thousand times", same, Taken("/same file 1999")),
     ]
+}
+
+/// A file five hundred directories deep, all its own.
+fn deep_name(number: usize) -> Vec<u8> {
+    [format!("{number}/").as_bytes(), &b"d/".repeat(499), b"f"].concat()
 }
 
 #[test]

@@ -41,7 +41,8 @@ const TOOL: &str = concat!("veneer ", env!("CARGO_PKG_VERSION"));
 pub fn commit(record: &Record, output: &Output, made_for: Use) -> Result<RootHash> {
     let prefix = prefix(record, made_for)?;
     let seed = Seed([0; 32]).with(record.name.as_str().as_bytes());
-    let place = Place::open(&output.directory, output.name.clone())?;
+    // It has files that nobody but their owner may read on the host.
+    let place = Place::open(&output.directory, output.name.clone())?.for_its_owner();
     let locked = place.lock(|| {})?;
     let unpublished = locked.begin()?;
     let options = erofs::Options { seed, epoch: Time::default(), equal: EqualFiles::Apart };

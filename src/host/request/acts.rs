@@ -12,13 +12,10 @@ use super::staging::Staging;
 use crate::config::Host;
 use crate::host::config_files;
 use crate::host::journal::{Caller, Journal};
-use crate::host::overlay::diff::{Against, changes};
 use crate::host::overlay::registry::{self, Registry};
 use crate::host::overlay::{act, apply as laying, busy, copy as tree, recover, remove as removal, target, version};
 use crate::host::trusted::{Trusted, Wanted as Sought};
-use crate::overlay::change::{Became, By};
-use crate::overlay::record::{Act, Lifetime as Stay, Mode};
-use crate::overlay::units::mount_source;
+use crate::overlay::record::{Act, Lifetime as Stay, Mode, Version};
 use crate::overlay::{OverlayName, Record, Spec};
 use crate::path::AbsPath;
 use crate::request::call::{Access, Apply, Busy, Dry, Interaction, Lifetime};
@@ -28,7 +25,6 @@ use crate::unit::Text;
 use crate::verity::Fault;
 use rustix::fd::OwnedFd;
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Lays a copy of a user's source over the host.
@@ -130,16 +126,51 @@ pub(super) fn reset(peer: &Peer, name: &OverlayName, interaction: Interaction) -
     let record = own(peer, name, &Registry::read().map_err(failed)?)?;
     let sentence = "Authentication is required to reset the overlay $(name) over $(target), for everybody";
     permit(peer, polkit::RESET, &record, sentence, interaction)?;
-    // It makes a version more, which is counted like any other.
-    let _alone = slot::one_at_a_time().map_err(failed)?;
-    let _lock = registry::lock().map_err(failed)?;
-    let registry = recover::before_act(&journal()).map_err(failed)?;
-    let record = own(peer, name, &registry)?;
-    if let Some(version) = record.version() {
-        rules()?.fits(&peer.asker(), &holdings(&registry, Some(name))?, record.bytes_again(version))?;
-    }
-    act::reset(&record).map_err(failed)?;
+    let renewing = Renewing::begin(peer, name)?;
+    let version = renewing.record.version().ok_or_else(|| Denial::Failed("it has no version in use".into()))?;
+    renewing.fits(peer, version)?;
+    act::reset(&renewing.record).map_err(failed)?;
     Ok(json!({}))
+}
+
+/// Goes back to an older version of a user's own overlay: to nothing that was not allowed before.
+pub(super) fn rollback(
+    peer: &Peer,
+    name: &OverlayName,
+    to: Option<u32>,
+    interaction: Interaction,
+) -> Result<Value, Denial> {
+    let record = own(peer, name, &Registry::read().map_err(failed)?)?;
+    let sentence = "Authentication is required to roll back the overlay $(name) over $(target), for everybody";
+    permit(peer, polkit::RESET, &record, sentence, interaction)?;
+    let renewing = Renewing::begin(peer, name)?;
+    let from = act::wanted(&renewing.record, to).map_err(failed)?;
+    renewing.fits(peer, from)?;
+    let (new, _) = act::rollback(&renewing.record, to).map_err(failed)?;
+    Ok(json!({ "version": new.current, "from": from.number }))
+}
+
+/// An overlay that is to have another version, while nobody else changes anything.
+struct Renewing {
+    record: Record,
+    registry: Registry,
+    _alone: slot::Slot,
+    _lock: registry::Lock,
+}
+
+impl Renewing {
+    fn begin(peer: &Peer, name: &OverlayName) -> Result<Self, Denial> {
+        let alone = slot::one_at_a_time().map_err(failed)?;
+        let lock = registry::lock().map_err(failed)?;
+        let registry = recover::before_act(&journal()).map_err(failed)?;
+        Ok(Self { record: own(peer, name, &registry)?, registry, _alone: alone, _lock: lock })
+    }
+
+    /// The version is one more, and counted like any other.
+    fn fits(&self, peer: &Peer, from: &Version) -> Result<(), Denial> {
+        let held = holdings(&self.registry, Some(&self.record.name))?;
+        rules()?.fits(&peer.asker(), &held, self.record.bytes_again(from))
+    }
 }
 
 /// Takes a user's own overlay away.
@@ -171,62 +202,8 @@ fn permit(
     polkit::ask(peer, Question { action, details: &details, sentence }, interaction)
 }
 
-/// All overlays. What is mounted where is no secret; what is in it, the files' permissions say.
-pub(super) fn list() -> Result<Value, Denial> {
-    let registry = Registry::read().map_err(failed)?;
-    let table = target::mounts().map_err(failed)?;
-    let overlays: Vec<Value> = registry
-        .iter()
-        .map(|record| {
-            let top = table.top(record.target.as_str());
-            let is_up = top.is_some_and(|top| top.source == mount_source(&record.name) || top.kind != "overlay");
-            json!({
-                "name": record.name.as_str(),
-                "target": record.target.as_str(),
-                "owner": record.owner,
-                "access": if record.mode == Mode::Writable { "writable" } else { "readOnly" },
-                "lifetime": record.lifetime.name(),
-                "size": (record.mode == Mode::Writable).then_some(record.size),
-                "state": if is_up { "mounted" } else { "not mounted" },
-            })
-        })
-        .collect();
-    Ok(json!({ "overlays": overlays }))
-}
-
-/// What a user's own overlay changes. What others have written is told where everybody could look it up.
-pub(super) fn diff(peer: &Peer, name: &OverlayName) -> Result<Value, Denial> {
-    let record = own(peer, name, &Registry::read().map_err(failed)?)?;
-    let found = changes(&record, Against::Base).map_err(failed)?;
-    let target = Path::new(record.target.as_str());
-    let told = found.iter().filter(|change| change.by != By::Written || is_open(target, &change.path));
-    let changes: Vec<Value> = told
-        .map(|change| {
-            let word = match change.became {
-                Became::Added => "added",
-                Became::Changed => "changed",
-                Became::Deleted => "deleted",
-            };
-            let look = change.look();
-            let (size, mode) = (look.map(|look| look.size), look.map(|look| look.mode));
-            json!({ "path": change.path, "change": word, "size": size, "mode": mode })
-        })
-        .collect();
-    Ok(json!({ "changes": changes }))
-}
-
-/// Whether everybody may look into all directories that a path below the target is in.
-fn is_open(target: &Path, path: &str) -> bool {
-    let whole = target.join(path);
-    let directories = whole.ancestors().skip(1).take_while(|directory| directory.starts_with(target));
-    directories.into_iter().all(|directory| {
-        let mode = std::fs::symlink_metadata(directory).map(|found| found.permissions().mode());
-        mode.is_ok_and(|mode| mode & 0o005 == 0o005)
-    })
-}
-
 /// The record of an overlay that is this user's.
-fn own(peer: &Peer, name: &OverlayName, registry: &Registry) -> Result<Record, Denial> {
+pub(super) fn own(peer: &Peer, name: &OverlayName, registry: &Registry) -> Result<Record, Denial> {
     let record = registry.find(name).ok_or_else(|| Denial::NoSuchOverlay(name.as_str().to_owned()))?;
     not_of_others(peer, Some(record))?;
     Ok(record.clone())
@@ -280,7 +257,8 @@ fn journal() -> Journal {
     Journal::open("veneer-overlay-request", Caller::Environment)
 }
 
-fn failed(error: anyhow::Error) -> Denial {
+/// What became of a fault of ours, for a user.
+pub(super) fn failed(error: anyhow::Error) -> Denial {
     let text = format!("{error:#}").replace('\n', " ");
     // What an administrator could say instead is no advice for a user.
     let text = text.split(". If it is meant").next().unwrap_or_default().to_owned();

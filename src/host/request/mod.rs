@@ -6,6 +6,7 @@ mod acts;
 pub mod client;
 mod copy;
 mod inspect;
+mod looks;
 mod no_files;
 mod peer;
 mod polkit;
@@ -87,17 +88,20 @@ fn act(peer: &Peer, request: Request, descriptors: Vec<OwnedFd>, journal: &Journ
     let what = match &request {
         Request::Info => return Ok(interface::info()),
         Request::Description(text) => return Ok(json!({ "description": text })),
-        Request::List => return acts::list(),
-        Request::Diff(name) => return acts::diff(peer, name),
+        Request::List => return looks::list(),
+        Request::Diff(name, compared) => return looks::diff(peer, name, *compared),
+        Request::History(name) => return looks::history(peer, name),
         Request::Apply(apply) => format!("to lay {} over {}", apply.name, apply.target),
         Request::Reset(name, _) => format!("to reset {name}"),
+        Request::Rollback(name, ..) => format!("to roll {name} back"),
         Request::Remove(name, ..) => format!("to remove {name}"),
     };
     let outcome = match request {
         Request::Apply(apply) => acts::apply(peer, &apply, descriptors),
         Request::Reset(name, interaction) => acts::reset(peer, &name, interaction),
+        Request::Rollback(name, to, interaction) => acts::rollback(peer, &name, to, interaction),
         Request::Remove(name, busy, interaction) => acts::remove(peer, &name, busy, interaction),
-        Request::Info | Request::Description(_) | Request::List | Request::Diff(_) => {
+        Request::Info | Request::Description(_) | Request::List | Request::Diff(..) | Request::History(_) => {
             unreachable!("answered above")
         }
     };

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 /// Lay something over the host; its detail `target` is what a rule looks at.
 pub(super) const APPLY: &str = "io.veneer.overlay.apply";
-/// Drop what was written to one's own overlay.
+/// Drop what was written to one's own overlay, or go back to an older version of it.
 pub(super) const RESET: &str = "io.veneer.overlay.reset";
 /// Take one's own overlay away.
 pub(super) const REMOVE: &str = "io.veneer.overlay.remove";

@@ -8,7 +8,10 @@ use crate::layout::{BLOBS, HISTORIES, IMAGES, PINS, RECORDS, SCRUB, STORE, TRASH
 use crate::name::AppId;
 use crate::store::listing::{Group, Listing};
 use crate::store::{Blob, Pin, Record, Store, StoredFile, StoredImage, Versions};
+use crate::sysexits::Exit;
+use crate::verity::Fault;
 use crate::version::History;
+use anyhow::Result;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat};
 use rustix::io::Errno;
@@ -33,6 +36,19 @@ pub struct Reading {
     pub problems: Vec<String>,
 }
 
+/// Says plainly that the images are root's to read, before all that follows from not having read them.
+pub fn check_access(store: &StoreDir) -> Result<()> {
+    let path = store.at(IMAGES);
+    match rustix::fs::open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            let sentence = format!("the images in {} are root's alone to read: run this as root", path.display());
+            Err(Fault { exit: Exit::NoPermission, sentence }.into())
+        }
+        // Whatever else is wrong, who reads them says.
+        _ => Ok(()),
+    }
+}
+
 /// Reads the store; a store that is not there is empty.
 pub fn read(store: &StoreDir) -> Reading {
     let mut reader = Reader { store, found: Reading::default() };
@@ -44,6 +60,14 @@ pub fn read(store: &StoreDir) -> Reading {
     reader.histories();
     reader.scrubbed();
     reader.trash();
+    reader.found
+}
+
+/// The versions of apps and their histories alone: what everybody may read.
+pub fn read_versions(store: &StoreDir) -> Reading {
+    let mut reader = Reader { store, found: Reading::default() };
+    reader.versions();
+    reader.histories();
     reader.found
 }
 
@@ -142,8 +166,7 @@ impl Reader<'_> {
     }
 
     fn histories(&mut self) {
-        let back = |history: History| history.trial.map(|trial| trial.previous);
-        let histories = self.notes(HISTORIES, |text| History::parse(text).map(back));
+        let histories = self.notes(HISTORIES, History::parse);
         self.found.store.notes.histories.extend(histories);
     }
 

@@ -71,12 +71,24 @@ b remove theirs
 b apply theirs /home/veneer-b/source "$target-b" --writable --size=2M
 echo written >"$target-b/written"
 as veneer-b sh -c "echo x >$target-b/greeting" 2>/dev/null && fail "the user can write where root's services read"
+# What it changes is told as root is told, and no user tells it from root.
+for options in "" --written --json=pretty "--written --json=short"; do
+	expect "$(b diff theirs $options)" "$(veneer overlay diff theirs $options)"
+done
+has "$(b diff theirs --written)" "1 added, 0 changed, 0 deleted" || fail "diff --written: $(b diff theirs --written)"
+fails_with "somebody else's" as veneer-a veneer overlay diff theirs
 b reset theirs
 [ ! -e "$target-b/written" ] || fail "reset kept what was written"
+fails_with "somebody else's" as veneer-a veneer overlay rollback theirs
+fails_with "has no version 9" b rollback theirs 9
+has "$(b rollback theirs 1)" "theirs: version 3 is what version 1 was" || fail "rollback says something else"
+expect "$(cat "$target-b/written")" written
+has "$(b history theirs)" rollback || fail "history: $(b history theirs)"
 # Both versions are kept, each with its room: a third does not fit, by whatever act and with whatever size.
 mkdir -p /etc/veneer
 printf '[overlay.user.veneer-b]\nsize = "5M"\n' >/etc/veneer/veneer.toml
 fails_with "are left of what veneer.toml allows" b reset theirs
+fails_with "are left of what veneer.toml allows" b rollback theirs
 printf '[overlay.user.veneer-b]\nsize = "4M"\n' >/etc/veneer/veneer.toml
 fails_with "are left of what veneer.toml allows" b apply theirs /home/veneer-b/source "$target-b" --writable --size=1M
 printf '[overlay.user.veneer-b]\nsize = "7M"\n' >/etc/veneer/veneer.toml
@@ -100,6 +112,7 @@ rm /etc/veneer/veneer.toml
 closed() {
 	fails_with "$1" as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
 	fails_with "$1" b reset theirs
+	fails_with "$1" b rollback theirs
 	fails_with "$1" b remove theirs
 	has "$(b list)" theirs || fail "list needs polkit"
 }
@@ -112,18 +125,21 @@ closed "polkit is not here to be asked"
 mv "$pkcheck.away" "$pkcheck"
 systemctl start polkit.service
 
+# What describes itself.
+if command -v varlinkctl >/dev/null; then
+	has "$(varlinkctl introspect /run/veneer/io.veneer.Overlay io.veneer.Overlay)" "method Apply" || fail "no description"
+	has "$(as veneer-a varlinkctl call /run/veneer/io.veneer.Overlay io.veneer.Overlay.List '{}')" overlays ||
+		fail "no list"
+	has "$(as veneer-b varlinkctl call --json=short /run/veneer/io.veneer.Overlay io.veneer.Overlay.History '{"name":"theirs"}')" \
+		'"by":"rollback"' || fail "no history"
+fi
+
 # Root's verbs are root's, on users' overlays too.
 veneer overlay remove theirs
 as veneer-a veneer overlay remove mine
 expect "$(cat "$target/greeting" "$target-b/greeting" | paste -sd ' ')" "base base"
 journal_has 'veneer-overlay-request@*' "asked to lay mine over $target: granted"
 
-# What describes itself.
-if command -v varlinkctl >/dev/null; then
-	has "$(varlinkctl introspect /run/veneer/io.veneer.Overlay io.veneer.Overlay)" "method Apply" || fail "no description"
-	has "$(as veneer-a varlinkctl call /run/veneer/io.veneer.Overlay io.veneer.Overlay.List '{}')" overlays ||
-		fail "no list"
-fi
 systemctl stop veneer-overlay-request.socket
 rm -f /run/veneer/requests/*
 eventually 5 sh -c '! systemctl --quiet is-active "veneer-overlay-request@*"'

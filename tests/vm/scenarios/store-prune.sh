@@ -79,6 +79,14 @@ systemctl start veneer-prune-full.path
 image idle
 eventually 10 test ! -e "$STORE/idle.raw"
 systemctl stop veneer-prune-full.path
+# And when a pull fails, for lack of room or otherwise: what it had worked in goes from among the blobs.
+image idle
+/usr/libexec/veneer/veneer-pull --retries=0 docker://127.0.0.1:1/none:1 2>/dev/null && fail 'there is no such registry'
+there idle
+systemctl start veneer-prune-full.path
+/usr/libexec/veneer/veneer-pull --retries=0 docker://127.0.0.1:1/none:1 2>/dev/null && fail 'there is no such registry'
+eventually 10 test ! -e "$STORE/idle.raw"
+systemctl stop veneer-prune-full.path
 rm /etc/veneer/veneer.toml
 there named
 
