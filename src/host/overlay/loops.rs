@@ -8,7 +8,7 @@ use crate::image::identity::Seed;
 use crate::image::tree::{Directory, Meta, Mode, Time, TreeWriter as _};
 use anyhow::{Context, Result};
 use rustix::fd::{AsFd as _, OwnedFd};
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
@@ -59,6 +59,18 @@ pub fn mount(path: &str, kind: &str, access: Access) -> Result<OwnedFd> {
 
 /// The same of an image that is open.
 pub fn mount_file(file: &File, kind: &str, access: Access) -> Result<OwnedFd> {
+    if access == Access::Read {
+        return mount_open(file, kind, access);
+    }
+    // Nobody else looks for a device of this image, or makes one, until ours is there: two would be two file systems over
+    // the same bytes. The device keeps the file open, so the lock is given back, not left to go with it.
+    flock(file, FlockOperation::LockExclusive).context("locking the image")?;
+    let mounted = mount_open(file, kind, access);
+    flock(file, FlockOperation::Unlock).context("unlocking the image")?;
+    mounted
+}
+
+fn mount_open(file: &File, kind: &str, access: Access) -> Result<OwnedFd> {
     let reading = if access == Access::Write { Reading::Cached } else { Reading::Direct };
     // Who still runs in a version that was taken off holds its file system: that is the one to have, not a second beside it.
     let held = if access == Access::Write { LoopDevice::of_file(file.as_fd(), LABEL)? } else { None };
