@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use veneer::convert::fault::verdict;
 use veneer::convert::steps::{self, steps};
 use veneer::convert::{Arguments, Doing, Output, Spec, Step};
-use veneer::host::conversion::{Conversion, Outcome, besides};
+use veneer::host::conversion::{Conversion, Outcome};
 use veneer::host::interruption::Interruption;
 use veneer::host::journal::{Caller, Entry, Journal, Weight};
 use veneer::host::source::Opened;
-use veneer::host::{convert, injected, terminal};
+use veneer::host::{beside, convert, injected, terminal};
 use veneer::image::manifest::Manifest;
 use veneer::merge::Count;
 use veneer::message;
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn run(spec: &Spec, interruption: &Interruption, journal: &Journal) -> Result<()> {
+    beside::check(&spec.beside)?;
     let opened = convert::open(spec)?;
     match &spec.doing {
         Doing::Showing(output) => show(spec, &opened, output.as_ref()),
@@ -93,7 +94,7 @@ fn write(spec: &Spec, opened: &Opened, output: &Output, interruption: &Interrupt
     }
     let (Outcome::Kept(manifest) | Outcome::Made(manifest, _)) = &outcome;
     let root = RootHash::parse(&manifest.root_hash).map_err(anyhow::Error::msg)?;
-    for done in besides(&spec.beside, output, &root)? {
+    for done in beside::make(&spec.beside, output, &root, &outcome)? {
         say(done, Some(manifest));
     }
     Ok(())

@@ -11,8 +11,9 @@ use veneer::root_hash::RootHash;
 use veneer::signature;
 use veneer::sysexits::Exit;
 
-const USAGE: &str =
-    "usage: veneer-signature ROOT-HASH P7S-FILE|-\n       veneer-signature --sign ROOT-HASH KEY CERTIFICATE";
+const USAGE: &str = "usage: veneer-signature [--by CERTIFICATE] ROOT-HASH P7S-FILE|-
+       veneer-signature --sign ROOT-HASH KEY CERTIFICATE
+       veneer-signature --check KEY CERTIFICATE";
 /// No signature, key or certificate is longer; certificates may be in it.
 const FILE_MAX: u64 = 1 << 20;
 
@@ -22,6 +23,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["--sign", root, key, certificate] => sign(root, key, certificate),
+        ["--check", key, certificate] => check_signer(key, certificate),
+        ["--by", certificate, root, file] => check_by(certificate, root, file),
         [root, file] => check(root, file),
         _ => Err((Exit::Usage, USAGE.to_owned())),
     };
@@ -35,15 +38,45 @@ fn main() -> ExitCode {
 }
 
 fn check(root: &str, file: &str) -> Result<(), Refused> {
-    let root = parse(root)?;
-    let der = read(file).map_err(|error| (Exit::NoInput, format!("cannot be read: {error}")))?;
+    let (root, der) = (parse(root)?, read_signature(file)?);
     signature::verify(&root, &der, &certificates::read(&VERITY_CERTIFICATES)).map_err(|said| (Exit::Data, said))
+}
+
+fn check_by(certificate: &str, root: &str, file: &str) -> Result<(), Refused> {
+    let (root, der) = (parse(root)?, read_signature(file)?);
+    let unread = |error| (Exit::NoInput, format!("cannot be checked: {certificate} cannot be read: {error}"));
+    signature::verify_by(&root, &der, &read(certificate).map_err(unread)?).map_err(|said| (Exit::Data, said))
+}
+
+fn read_signature(file: &str) -> Result<Vec<u8>, Refused> {
+    read(file).map_err(|error| (Exit::NoInput, format!("cannot be read: {error}")))
+}
+
+/// What is no regular file, like a pipe of the shell's, can be read once: it is left for the signing.
+fn check_signer(key: &str, certificate: &str) -> Result<(), Refused> {
+    for file in [key, certificate] {
+        let found = std::fs::metadata(file).map_err(|error| unread(file, &error))?;
+        if found.is_dir() {
+            return Err((Exit::Data, format!("{file} is a directory")));
+        }
+        if !found.is_file() {
+            return Ok(());
+        }
+    }
+    signature::check_signer(&open(key)?, &open(certificate)?).map_err(|said| (Exit::Data, said))
+}
+
+fn open(file: &str) -> Result<Vec<u8>, Refused> {
+    read(file).map_err(|error| unread(file, &error))
+}
+
+fn unread(file: &str, error: &std::io::Error) -> Refused {
+    (Exit::NoInput, format!("{file} cannot be read: {error}"))
 }
 
 /// The signature goes to standard output, in DER.
 fn sign(root: &str, key: &str, certificate: &str) -> Result<(), Refused> {
     let root = parse(root)?;
-    let open = |file: &str| read(file).map_err(|error| (Exit::NoInput, format!("{file} cannot be read: {error}")));
     let der = signature::sign(&root, &open(key)?, &open(certificate)?).map_err(|said| (Exit::Data, said))?;
     let written = std::io::stdout().write_all(&der).and_then(|()| std::io::stdout().flush());
     written.map_err(|error| (Exit::Failure, format!("the signature cannot be written: {error}")))

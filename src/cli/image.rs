@@ -14,6 +14,7 @@ use crate::host::image_files::ImageData;
 use crate::host::image_look::{become_helper, sign};
 use crate::host::store::{StoreDir, read};
 use crate::host::terminal::print;
+use crate::host::{new_file, signature};
 use crate::image::partition::Machine;
 use crate::oci::document::Platform;
 use crate::store::Record;
@@ -119,6 +120,7 @@ fn verify(context: &Context, args: &ImageVerify) -> Result<String> {
 fn signed(context: &Context, args: &ImageSign) -> Result<String> {
     let look = look(context, &args.image)?;
     let to = look.signature_path.clone();
+    signature::check_signer(&args.key, &args.certificate)?;
     if args.dry.dry_run {
         return Ok(format!("check {}\nsign its root hash: {}\n", look.image.path(), to.display()));
     }
@@ -129,6 +131,7 @@ fn signed(context: &Context, args: &ImageSign) -> Result<String> {
 }
 
 fn disk(context: &Context, args: &ImageDisk) -> Result<String> {
+    new_file::check(&args.to)?;
     let look = look(context, &args.image)?;
     let image = look.image.path().to_owned();
     let own = Machine::of(&Platform::of_this_machine().architecture);

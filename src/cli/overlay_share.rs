@@ -8,6 +8,7 @@ use super::overlay_host::{in_registry, journal, path, perform, steps};
 use crate::config::Host;
 use crate::host::below_root::absolute;
 use crate::host::config_files;
+use crate::host::new_file;
 use crate::host::overlay::apply::{self, Request};
 use crate::host::overlay::copy::Limits;
 use crate::host::overlay::import::Unpacked;
@@ -24,6 +25,7 @@ use std::path::Path;
 
 pub(super) fn exported(args: &OverlayExport) -> Result<String> {
     let file = absolute(&args.file);
+    new_file::check(&file)?;
     if args.dry.dry_run {
         let record = in_registry(&Registry::read()?, &args.name)?;
         return Ok(format!("write what {} changes, and how it was made, to {}\n", record.name, file.display()));

@@ -4,6 +4,7 @@
 
 use super::{Doing, Spec};
 use crate::sysexits::Exit;
+use crate::verity::Fault;
 use anyhow::Error;
 use std::io::ErrorKind;
 
@@ -17,12 +18,15 @@ pub fn verdict(spec: &Spec, error: &Error) -> (String, Exit) {
         Doing::Writing(output) => format!("converting {}: {error:#}", output.name),
         Doing::Checking | Doing::Showing(_) => about(&spec.source.to_string(), format!("{error:#}")),
     };
-    (text.replace('\n', " "), kinds().next().map_or(Exit::Failure, exit))
+    (text.replace('\n', " "), exit_of(error))
 }
 
 /// How the program ends by an error of a conversion.
 pub fn exit_of(error: &Error) -> Exit {
-    error.chain().filter_map(kind).next().map_or(Exit::Failure, exit)
+    match Fault::of(error) {
+        Some(fault) => fault.exit,
+        None => error.chain().filter_map(kind).next().map_or(Exit::Failure, exit),
+    }
 }
 
 /// Some errors name the source themselves.

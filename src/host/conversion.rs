@@ -2,18 +2,17 @@
 //! It decides no byte: the writers do. When nothing is to be done follows from the manifest that is there.
 //! Rules: docs/convert.md, "What is written" and "The cache".
 
-use super::below_root::{absolute, identity};
+use super::below_root::identity;
 use super::convert::run;
-use super::disk;
-use super::image_look::{Look, sign};
 use super::injected;
 use super::interruption::{Interruption, State};
 use super::mkfs_erofs::MkfsErofs;
 use super::nameless::Nameless;
 use super::publish::{Locked, Place, Unpublished};
+use super::signature;
 use super::source::{Opened, digest_of};
 use crate::convert::recipe::{Named, recipe, seed};
-use crate::convert::{Beside, Form, Output, Spec};
+use crate::convert::{Form, Output, Spec};
 use crate::image::identity::{Purpose, Seed};
 use crate::image::manifest::{Manifest, Recipe, Sizes};
 use crate::image::publish::Part;
@@ -32,7 +31,7 @@ use crate::verity::build::{BLOCK, Built, Leaves};
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The program's name and version, as manifests have it.
 const TOOL: &str = concat!("veneer-convert ", env!("CARGO_PKG_VERSION"));
@@ -132,7 +131,12 @@ impl<'a> Conversion<'a> {
             root_hash: tree.root.to_string(),
             sizes: Sizes { image: size, tree: tree.file.len() as u64 },
         };
-        unpublished.finish(&tree, &manifest)?.name_uninterrupted(interruption)?;
+        let mut finished = unpublished.finish(&tree, &manifest)?;
+        if let Some((key, certificate)) = &self.spec.beside.signer {
+            // Before anything has its name: an image that was signed must not lose its signature to a mistake.
+            finished = finished.signed(&signature::sign(&tree.root, key, certificate)?)?;
+        }
+        finished.name_uninterrupted(interruption)?;
         Ok(Outcome::Made(manifest, summary))
     }
 
@@ -221,24 +225,6 @@ impl<'a> Conversion<'a> {
         let leaves = Leaves::read(seed.bytes(Purpose::Salt), file, size / BLOCK as u64, threads)?;
         Ok(leaves.build(seed.uuid(Purpose::HashTree))?)
     }
-}
-
-/// Signs the image that is there, and makes a disk of it, as far as that is asked for; what was done, a line each.
-pub fn besides(beside: &Beside, output: &Output, root: &RootHash) -> Result<Vec<String>> {
-    let image = absolute(Path::new(&format!("{output}.raw")));
-    let look = || Look::at(&image)?.with_context(|| format!("{} is gone", image.display()));
-    let mut done = Vec::new();
-    if let Some((key, certificate)) = &beside.signer {
-        let to = look()?.signature_path;
-        sign(root, key, certificate, &to)?;
-        done.push(format!("{}: root hash {root}", to.display()));
-    }
-    if let Some((to, machine)) = &beside.disk {
-        let certificate = beside.signer.as_ref().map(|(_, certificate)| certificate);
-        let size = disk::Parts::of(look()?, certificate.map(PathBuf::as_path))?.write(*machine, to)?;
-        done.push(format!("{}: {size} bytes", to.display()));
-    }
-    Ok(done)
 }
 
 fn place(output: &Output) -> Result<Place> {

@@ -3,7 +3,7 @@
 //! Names: `verity::names`; what a signature is, `signature`.
 
 use super::image_files::{ImageData, VerityFiles};
-use super::{below_root, tree_check};
+use super::{below_root, signature, tree_check};
 use crate::app::Verify;
 use crate::image::manifest::Manifest;
 use crate::layout::LIBEXEC;
@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A manifest, a root hash and a signature are a few kilobytes.
 const SMALL: u64 = 1 << 20;
@@ -103,16 +103,7 @@ impl ImageData {
 
 /// Signs a root hash with `veneer-signature`, and writes the signature so that it is whole or absent.
 pub fn sign(root: &RootHash, key: &Path, certificate: &Path, to: &Path) -> Result<()> {
-    let program = format!("{LIBEXEC}/veneer-signature");
-    let mut command = Command::new(&program);
-    command.args(["--sign", root.as_str()]).arg(key).arg(certificate);
-    // A key's password is asked for on the terminal.
-    let done = command.stdin(Stdio::inherit()).stderr(Stdio::inherit()).output();
-    let done = done.map_err(|error| not_run(&program, error))?;
-    if !done.status.success() {
-        return Err(Fault::data(format!("{} is not written", to.display())).into());
-    }
-    below_root::replace(to, done.stdout)
+    below_root::replace(to, signature::sign(root, key, certificate)?)
 }
 
 /// Becomes a helper, like `veneer-convert`; the error, if it cannot.
@@ -132,7 +123,7 @@ pub fn run_helper(name: &str, words: &[std::ffi::OsString]) -> anyhow::Result<()
     }
 }
 
-fn not_run(program: &str, error: std::io::Error) -> anyhow::Error {
+pub(super) fn not_run(program: &str, error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::NotFound => Fault::unavailable(format!("{program} is missing: install Veneer again")).into(),
         _ => anyhow::Error::new(error).context(format!("running {program}")),

@@ -4,23 +4,25 @@
 
 use super::interruption::{Interruption, State};
 use super::nameless::Nameless;
+use super::new_file;
 use super::notify::Progress;
 pub use super::place::{Locked, Place, Traces};
 use crate::image::manifest::Manifest;
 use crate::image::publish::{Before, Part, Step, steps};
-use crate::verity::Superblock;
 use crate::verity::build::Built;
 use crate::verity::superblock::SUPERBLOCK_SIZE;
 use crate::verity::tree::{Tree, check_all};
+use crate::verity::{Fault, Superblock};
 use anyhow::{Context, Result};
-use rustix::fs::{Advice, AtFlags};
+use rustix::fs::{Advice, AtFlags, FileType};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 impl Locked {
-    /// Begins an image.
+    /// Begins an image; not where its names belong to something that a file must not take the place of.
     pub fn begin(&self) -> Result<Unpublished<'_>> {
+        self.place().check()?;
         Ok(Unpublished { raw: Nameless::new(self.place(), Part::Raw)?, locked: self })
     }
 }
@@ -48,28 +50,30 @@ impl Unpublished<'_> {
 #[derive(Debug)]
 pub struct Finished<'a> {
     place: &'a Place,
-    files: [Nameless<'a>; 4],
+    files: Vec<Nameless<'a>>,
 }
 
 impl<'a> Unpublished<'a> {
     /// Writes what stands beside the image, has everything on the disk, and reads it back.
     pub fn finish(self, tree: &Built, manifest: &Manifest) -> Result<Finished<'a>> {
         let place = self.locked.place();
-        let files = [
-            Nameless::with(place, Part::Tree, &tree.file)?,
-            Nameless::with(place, Part::RootHash, tree.root.as_str().as_bytes())?,
-            Nameless::with(place, Part::Manifest, manifest.to_text()?.as_bytes())?,
-            self.raw,
-        ];
+        let tree_file = Nameless::with(place, Part::Tree, &tree.file)?;
+        let root_hash = Nameless::with(place, Part::RootHash, tree.root.as_str().as_bytes())?;
+        let manifest = Nameless::with(place, Part::Manifest, manifest.to_text()?.as_bytes())?;
         let image = place.shown(&place.name.of(Part::Raw));
-        let [tree_file, .., raw] = &files;
-        raw.file.sync_all().with_context(|| format!("writing {image}"))?;
-        read_back(&raw.file, &tree_file.file, tree, &image)?;
-        Ok(Finished { place, files })
+        self.raw.file.sync_all().with_context(|| format!("writing {image}"))?;
+        read_back(&self.raw.file, &tree_file.file, tree, &image)?;
+        Ok(Finished { place, files: vec![tree_file, root_hash, manifest, self.raw] })
     }
 }
 
 impl Finished<'_> {
+    /// With the signature of its root hash, which appears with the image.
+    pub fn signed(mut self, signature: &[u8]) -> Result<Self> {
+        self.files.push(Nameless::with(self.place, Part::Signature, signature)?);
+        Ok(self)
+    }
+
     /// Gives the names; a signal that comes meanwhile comes too late.
     pub fn name_uninterrupted(self, interruption: &Interruption) -> Result<()> {
         let mut held = interruption.hold();
@@ -99,6 +103,22 @@ fn each<'b, 'a>(files: &'b mut [Nameless<'a>], part: Part) -> impl Iterator<Item
 }
 
 impl Place {
+    /// A link to nothing is what a maker that was killed leaves, and an admin's link is replaced as it always was.
+    fn check(&self) -> Result<()> {
+        for name in Part::ALL.map(|part| self.name.of(part)) {
+            let kind = match rustix::fs::statat(&self.directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(found) => FileType::from_raw_mode(found.st_mode),
+                Err(Errno::NOENT) => continue,
+                Err(error) => return Err(error).with_context(|| format!("looking at {}", self.shown(&name))),
+            };
+            if let Some(what) = new_file::what(kind).filter(|_| kind != FileType::Symlink) {
+                let said = format!("{} is {what}: only a regular file is written over", self.shown(&name));
+                return Err(Fault::data(said).into());
+            }
+        }
+        Ok(())
+    }
+
     fn before(&self) -> Result<Before> {
         let name = self.name.of(Part::Raw);
         match rustix::fs::statat(&self.directory, &name, AtFlags::SYMLINK_NOFOLLOW) {

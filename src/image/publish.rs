@@ -123,17 +123,17 @@ pub enum Before {
     Something,
 }
 
-/// The steps, in order.
+/// The steps, in order; those of a signature are nothing where the new image has none.
 pub fn steps(before: Before) -> Vec<Step> {
-    let staged = [Part::Tree, Part::RootHash, Part::Manifest, Part::Raw].map(Step::Stage);
+    let staged = [Part::Tree, Part::RootHash, Part::Manifest, Part::Signature, Part::Raw].map(Step::Stage);
     let away: &[Step] = match before {
         Before::Nothing => &[],
         Before::Something => &[Step::Hide, Step::Sync],
     };
     // A signature is of a root hash: an old one is nobody's, even where the image itself is gone.
-    let beside =
-        [Step::Remove(Part::Signature), Step::Name(Part::Tree), Step::Name(Part::RootHash), Step::Name(Part::Manifest)];
-    [&staged, away, &beside, &[Step::Sync, Step::Name(Part::Raw), Step::Sync]].concat()
+    let unsigned = &[Step::Remove(Part::Signature)][..];
+    let beside = [Part::Tree, Part::RootHash, Part::Manifest, Part::Signature].map(Step::Name);
+    [&staged, away, unsigned, &beside, &[Step::Sync, Step::Name(Part::Raw), Step::Sync]].concat()
 }
 
 #[cfg(test)]

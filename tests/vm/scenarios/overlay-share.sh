@@ -28,6 +28,12 @@ tree "$target" >/run/veneer-test/share-before
 said=$(veneer overlay export share /root/share.overlay)
 root=${said##* }
 expect "$(stat -c %a /root/share.overlay)" 600
+mkfifo /root/share.node
+ln -s share.overlay /root/share.link
+for name in /root/share.node /root/share.link /dev/stdout; do
+	fails_with "$name is a" veneer overlay export share "$name"
+done
+if [ ! -p /root/share.node ] || [ ! -L /root/share.link ] || [ ! -L /dev/stdout ]; then fail "something was written over"; fi
 expect "$(tar -tf /root/share.overlay | paste -sd ' ')" "overlay.json change.roothash change.verity change.raw"
 fails_with "lies over" veneer overlay import /root/share.overlay --name=twin
 fails_with ", not 0000" veneer overlay import /root/share.overlay --name=twin --target="$target-other" --root-hash="${root//[1-9a-f]/0}"
