@@ -8,7 +8,7 @@ use super::context::Context;
 use super::fault::fault;
 use super::json::{self, ProblemRow};
 use crate::app::App;
-use crate::config::{AppText, Body, ConfigText, File, Host, cross_check, load_app, origins};
+use crate::config::{AppText, Body, ConfigText, File, Host, Says, cross_check, load_app, load_batch, origins, says};
 use crate::generate;
 use crate::host::terminal::{Colour, print};
 use crate::host::{below_root, config_files};
@@ -22,9 +22,9 @@ use std::process::ExitCode;
 
 pub(super) fn run(context: &Context, args: &Check) -> Result<ExitCode> {
     let mut config = context.config();
-    let mut named = Vec::new();
+    let (mut named, mut batches) = (Vec::new(), Vec::new());
     for path in &args.files {
-        named.push(install(&mut config, path)?);
+        named.push(install(&mut config, &mut batches, path)?);
     }
     let mut problems = problems(&config);
     if !named.is_empty() {
@@ -34,10 +34,12 @@ pub(super) fn run(context: &Context, args: &Check) -> Result<ExitCode> {
         Some(format) => json::print(&problems.iter().map(ProblemRow::from).collect::<Vec<_>>(), format)?,
         None => {
             let read = match named.len() {
-                0 => number(config.apps.len(), "app"),
+                0 => counted(&config),
                 files => number(files, "file"),
             };
-            format!("{}{}", show(&problems, &config, context.terminal.colour), summary(&problems, &read))
+            let mut texts = texts(&config);
+            texts.extend(batches.iter().map(|file: &File| (&*file.path, file.text())));
+            format!("{}{}", annotated(&problems, &texts, context.terminal.colour), summary(&problems, &read))
         }
     };
     print(&text)?;
@@ -62,14 +64,27 @@ pub(super) fn exit(problems: &[Problem]) -> ExitCode {
 
 /// All Problems, each with the line it is about.
 pub(super) fn show(problems: &[Problem], config: &ConfigText, colour: Colour) -> String {
-    let texts = texts(config);
+    annotated(problems, &texts(config), colour)
+}
+
+fn annotated(problems: &[Problem], texts: &BTreeMap<&str, &str>, colour: Colour) -> String {
     problems.iter().map(|problem| annotate(problem, texts.get(problem.file.as_str()).copied(), colour)).collect()
 }
 
 fn texts(config: &ConfigText) -> BTreeMap<&str, &str> {
-    let of_apps = config.apps.iter().flat_map(|app| std::iter::once(&app.file).chain(&app.drop_ins));
-    let all = config.settings.iter().chain(config.templates.values()).chain(of_apps);
+    let both = config.apps.iter().chain(&config.overlays);
+    let files = both.flat_map(|text| std::iter::once(&text.file).chain(&text.drop_ins));
+    let all = config.settings.iter().chain(config.templates.values()).chain(files);
     all.map(|file| (&*file.path, file.text())).collect()
+}
+
+/// `5 apps`, `5 apps and 1 overlay`
+fn counted(config: &ConfigText) -> String {
+    let apps = number(config.apps.len(), "app");
+    match config.overlays.len() {
+        0 => apps,
+        overlays => format!("{apps} and {}", number(overlays, "overlay")),
+    }
 }
 
 /// `2 errors, 1 warning in 5 apps`
@@ -88,8 +103,8 @@ pub(super) fn number(n: usize, noun: &str) -> String {
 
 /// A file that was named: which Problems are about it.
 enum Named {
-    /// An app's own file: all its Problems, whichever of its files they are in.
-    App(Vec<Box<str>>),
+    /// An app's own file, or an overlay's: all its Problems, whichever of its files they are in.
+    Whole(Vec<Box<str>>),
     /// A part of others: what stands in it.
     Part(Box<str>),
 }
@@ -97,38 +112,44 @@ enum Named {
 impl Named {
     fn concerns(&self, problem: &Problem) -> bool {
         match self {
-            Self::App(files) => files.iter().any(|file| **file == *problem.file),
+            Self::Whole(files) => files.iter().any(|file| **file == *problem.file),
             Self::Part(file) => **file == *problem.file,
         }
     }
 }
 
 /// Puts a file where it would be if it were installed.
-fn install(config: &mut ConfigText, path: &Path) -> Result<Named> {
+fn install(config: &mut ConfigText, batches: &mut Vec<File>, path: &Path) -> Result<Named> {
     let file = config_files::read_file(&below_root::absolute(path));
     if let Body::Unreadable(reason) = &file.body {
         return Err(fault(Exit::NoInput, format!("reading {}: {reason}", path.display())));
     }
     let shown = file.path.clone();
-    match place(&shown) {
+    match place(&shown, says(&file)) {
         Place::Settings => put(&mut config.settings, file),
         Place::Template(name) => {
             let name: Box<str> = name.into();
             config.templates.insert(name.clone(), file);
             extend(config, &name);
         }
-        Place::DropIn(id) => match config.apps.iter_mut().find(|app| app.id.as_str() == id) {
-            Some(app) => put(&mut app.drop_ins, file),
+        Place::DropIn(kind, id) => match kind.of(config).0.iter_mut().find(|text| text.id.as_str() == id) {
+            Some(text) => put(&mut text.drop_ins, file),
             None => {
-                return Err(fault(Exit::NoInput, format!("{shown} is a drop-in of {id:?}, and there is no such app")));
+                let what = format!("{shown} is a drop-in of {id:?}, and there is no such {}", kind.noun());
+                return Err(fault(Exit::NoInput, what));
             }
         },
-        Place::App(id) => {
-            add_app(config, file, id);
-            let app = config.app(id).into_iter().flat_map(|app| std::iter::once(&app.file).chain(&app.drop_ins));
-            let mut files: Vec<Box<str>> = app.map(|file| file.path.clone()).collect();
+        Place::Whole(kind, id) => {
+            add(config, kind, file, id);
+            let text = kind.of(config).0.iter().find(|text| text.id.as_str() == id);
+            let all = text.into_iter().flat_map(|text| std::iter::once(&text.file).chain(&text.drop_ins));
+            let mut files: Vec<Box<str>> = all.map(|file| file.path.clone()).collect();
             files.push(shown.clone());
-            return Ok(Named::App(files));
+            return Ok(Named::Whole(files));
+        }
+        Place::Batch => {
+            config.problems.extend(load_batch(&file).err().into_iter().flatten());
+            batches.push(file);
         }
     }
     Ok(Named::Part(shown))
@@ -139,34 +160,67 @@ fn install(config: &mut ConfigText, path: &Path) -> Result<Named> {
 fn extend(config: &mut ConfigText, template: &str) {
     const ID: &str = "check-of-template";
     let text = format!("[app]\nextends = {template:?}\n");
-    add_app(config, File::new("(an app that extends it)", text.as_str()), ID);
+    let app = |text: &str| File::new("(an app that extends it)", text);
+    add(config, Kind::App, app(&text), ID);
     let (host, _) = Host::load(config);
     let keys = config.app(ID).map(|app| origins(app, &host)).unwrap_or_default();
     let has = |start: &str| keys.iter().any(|origin| origin.key.starts_with(start));
     let image = if has("image.") { "" } else { "[image]\ndirectory = \"/usr\"\n" };
     let exec = if has("service.exec") { "" } else { "[service]\nexec = [\"/bin/true\"]\n" };
-    add_app(config, File::new("(an app that extends it)", text + image + exec), ID);
+    add(config, Kind::App, app(&(text + image + exec)), ID);
 }
 
-/// What a file is, by its name and its directory's.
+/// What has a file of its own, and drop-ins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    App,
+    Overlay,
+}
+
+impl Kind {
+    fn noun(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Overlay => "overlay",
+        }
+    }
+
+    /// All of the kind, sorted, and where Problems go.
+    fn of(self, config: &mut ConfigText) -> (&mut Vec<AppText>, &mut Vec<Problem>) {
+        match self {
+            Self::App => (&mut config.apps, &mut config.problems),
+            Self::Overlay => (&mut config.overlays, &mut config.problems),
+        }
+    }
+}
+
+/// What a file is: by its name and its directory's; elsewhere, whether an app or overlays, by what it says.
 #[derive(Debug, PartialEq, Eq)]
 enum Place<'a> {
     Settings,
     Template(&'a str),
-    DropIn(&'a str),
-    App(&'a str),
+    DropIn(Kind, &'a str),
+    Whole(Kind, &'a str),
+    Batch,
 }
 
-fn place(path: &str) -> Place<'_> {
-    let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+fn place(path: &str, says: Says) -> Place<'_> {
+    let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = name.strip_suffix(".toml").unwrap_or(name);
-    let dir = dir.rsplit('/').next().unwrap_or_default();
-    match dir.strip_suffix(".toml.d") {
-        Some("veneer") => Place::Settings,
-        Some(id) => Place::DropIn(id),
-        None if name == "veneer.toml" => Place::Settings,
-        None if dir == "templates.d" => Place::Template(stem),
-        None => Place::App(stem),
+    let (above, dir) = above.rsplit_once('/').unwrap_or(("", above));
+    let in_overlays = above.rsplit('/').next() == Some("overlays.d");
+    match (dir.strip_suffix(".toml.d"), dir) {
+        (Some("veneer"), _) if !in_overlays => Place::Settings,
+        (Some(id), _) => Place::DropIn(if in_overlays { Kind::Overlay } else { Kind::App }, id),
+        (None, _) if name == "veneer.toml" => Place::Settings,
+        (None, "templates.d") => Place::Template(stem),
+        (None, "overlays.d") => Place::Whole(Kind::Overlay, stem),
+        (None, "apps.d") => Place::Whole(Kind::App, stem),
+        (None, _) => match says {
+            Says::Overlay => Place::Whole(Kind::Overlay, stem),
+            Says::Batch => Place::Batch,
+            Says::Else => Place::Whole(Kind::App, stem),
+        },
     }
 }
 
@@ -182,17 +236,18 @@ fn put(files: &mut Vec<File>, file: File) {
 }
 
 /// A name that is no id is a Problem like any other.
-fn add_app(config: &mut ConfigText, file: File, id: &str) {
+fn add(config: &mut ConfigText, kind: Kind, file: File, id: &str) {
+    let (all, problems) = kind.of(config);
     let id = match AppId::parse(id) {
         Ok(id) => id,
         Err(text) => {
             let (file, key) = (file.path.into(), String::new());
-            return config.problems.push(Problem { file, place: None, key, text, severity: Severity::Error });
+            return problems.push(Problem { file, place: None, key, text, severity: Severity::Error });
         }
     };
-    match config.apps.binary_search_by(|app| app.id.cmp(&id)) {
-        Ok(at) => config.apps[at].file = file,
-        Err(at) => config.apps.insert(at, AppText { id, file, drop_ins: Vec::new() }),
+    match all.binary_search_by(|text| text.id.cmp(&id)) {
+        Ok(at) => all[at].file = file,
+        Err(at) => all.insert(at, AppText { id, file, drop_ins: Vec::new() }),
     }
 }
 
@@ -203,15 +258,28 @@ mod tests {
     #[test]
     fn a_file_is_known_by_where_it_lies() {
         for (path, wanted) in [
-            ("/etc/veneer/apps.d/a.toml", Place::App("a")),
-            ("/tmp/b.toml", Place::App("b")),
-            ("/x/a.toml.d/10-x.toml", Place::DropIn("a")),
+            ("/etc/veneer/apps.d/a.toml", Place::Whole(Kind::App, "a")),
+            ("/tmp/b.toml", Place::Whole(Kind::App, "b")),
+            ("/x/a.toml.d/10-x.toml", Place::DropIn(Kind::App, "a")),
+            ("/etc/veneer/overlays.d/o.toml", Place::Whole(Kind::Overlay, "o")),
+            ("/etc/veneer/overlays.d/o.toml.d/10-x.toml", Place::DropIn(Kind::Overlay, "o")),
+            ("/etc/veneer/overlays.d/veneer.toml.d/10-x.toml", Place::DropIn(Kind::Overlay, "veneer")),
             ("/x/veneer.toml", Place::Settings),
             ("/x/veneer.toml.d/y.toml", Place::Settings),
             ("/x/templates.d/web.toml", Place::Template("web")),
         ] {
-            assert_eq!(place(path), wanted, "{path}");
+            assert_eq!(place(path, Says::Else), wanted, "{path}");
         }
+        for (text, wanted) in [
+            ("[overlay]\nsource = \"/a\"", Place::Whole(Kind::Overlay, "b")),
+            ("[[overlay]]\nname = \"a\"", Place::Batch),
+            ("[overlay]\nmode = \"volatile\"", Place::Whole(Kind::App, "b")),
+            ("[overlay", Place::Whole(Kind::App, "b")),
+        ] {
+            assert_eq!(place("/tmp/b.toml", says(&File::new("/tmp/b.toml", text))), wanted, "{text}");
+        }
+        // Where an app's file must be, it is one.
+        assert_eq!(place("/etc/veneer/apps.d/b.toml", Says::Overlay), Place::Whole(Kind::App, "b"));
     }
 
     #[test]

@@ -88,6 +88,7 @@ fn findings(facts: &Facts) -> Vec<Finding> {
     all.extend(facts.online.then(|| doctor_requests::finding(facts.requests)));
     all.extend(facts.sessions.iter().flat_map(doctor_sessions::findings));
     all.push(apps(facts));
+    all.extend(overlays(facts));
     all.extend(facts.stale.iter().map(|(id, reason)| {
         let text = format!("{id} runs on as it was: {reason}");
         Finding::new("stale", Level::Warn, text).advise(format!("systemctl stop app@{id}, then start"))
@@ -225,6 +226,19 @@ fn apps(facts: &Facts) -> Finding {
     }
 }
 
+/// Only where some are declared.
+fn overlays(facts: &Facts) -> Option<Finding> {
+    let count = super::check::number(facts.overlays, "overlay");
+    match (facts.overlays, facts.broken_overlays.as_slice()) {
+        (0, _) => None,
+        (_, []) => Some(Finding::ok("overlays", format!("{count} declared, none broken"))),
+        (_, broken) => {
+            let text = format!("{count} declared, broken: {}", broken.join(", "));
+            Some(Finding::new("overlays", Level::Fail, text).advise("veneer check"))
+        }
+    }
+}
+
 fn pending(pending: usize) -> Finding {
     if pending == 0 {
         return Finding::ok("reload", "systemd has what is configured");
@@ -297,6 +311,17 @@ mod tests {
         let facts = Facts { signed: vec!["hello".into()], tools: vec![tool(None)], ..good() };
         let none = "none in /etc/verity.d, /run/verity.d and /usr/lib/verity.d, and hello requires a signature";
         assert_eq!(bad(&facts), ["not installed: only needed for making images", none]);
+    }
+
+    #[test]
+    fn a_broken_declaration_of_an_overlay_is_named() {
+        let facts = |broken: &[&str]| Facts {
+            overlays: 2,
+            broken_overlays: broken.iter().map(ToString::to_string).collect(),
+            ..good()
+        };
+        assert_eq!(bad(&facts(&[])), [""; 0]);
+        assert_eq!(bad(&facts(&["site"])), ["2 overlays declared, broken: site"]);
     }
 
     #[test]

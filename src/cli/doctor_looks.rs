@@ -8,7 +8,7 @@ use super::doctor_requests::{self, Requests};
 use super::doctor_sessions::{self, Sessions};
 use super::{diff, stale};
 use crate::app::{App, Image, ImageFile, ImagePlace};
-use crate::config::Host;
+use crate::config::{AppState, Host, load_overlay};
 use crate::host::below_root;
 use crate::host::boot::Boot;
 use crate::layout::{CONFIG_DIRS, LIBEXEC, PROFILES, SKELETON, SYSTEM_UNITS, VERITY_CERTIFICATES};
@@ -47,6 +47,10 @@ pub(super) struct Facts {
     pub(super) signed: Vec<String>,
     pub(super) broken: Vec<String>,
     pub(super) failed: Vec<String>,
+    /// Overlays over the host that are declared.
+    pub(super) overlays: usize,
+    /// Those of them whose files are wrong.
+    pub(super) broken_overlays: Vec<String>,
     pub(super) stale: Vec<(String, String)>,
     /// Unit files that a reload would change.
     pub(super) pending: usize,
@@ -277,6 +281,10 @@ fn apps(context: &Context, facts: &mut Facts) -> Result<()> {
     let views = views(&config, marks.iter().map(|mark| &mark.id));
     let states = context.states(&unit_patterns())?;
     facts.apps = views.len();
+    facts.overlays = config.overlays.len();
+    let broken =
+        config.overlays.iter().filter(|text| text.state() == AppState::Configured && load_overlay(text).is_err());
+    facts.broken_overlays = broken.map(|text| text.id.to_string()).collect();
     for view in &views {
         let id = view.id.to_string();
         if view.app.as_ref().map(trust) == Some("signed") {

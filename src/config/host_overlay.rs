@@ -5,7 +5,7 @@
 use super::image::foreign_path;
 use super::keys::{self, BATCH, HOST_OVERLAY};
 use super::merge::{merge, reset};
-use super::node::{Table, parse};
+use super::node::{Kind, Table, parse};
 use super::read::{Field, Fields};
 use super::report::{Key, Report};
 use super::text::{AppText, File};
@@ -14,6 +14,30 @@ use crate::overlay::spec::{self, MountOption};
 use crate::overlay::{OverlayName, Spec};
 use crate::problem::Problem;
 use crate::unit::Text;
+
+/// What a file is by what it says, wherever it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// One overlay over the host: an `[overlay]` with what only that has.
+    Overlay,
+    /// A batch of them: `[[overlay]]`.
+    Batch,
+    /// Something else, an app's file among it, or what cannot be read.
+    Else,
+}
+
+/// Looks whether a file is about overlays over the host. An app's `[overlay]` has neither source nor target.
+pub fn says(file: &File) -> Says {
+    let Ok(table) = parse(file) else { return Says::Else };
+    let overlay = table.iter().find(|entry| entry.key == "overlay").map(|entry| &entry.value.kind);
+    match overlay {
+        Some(Kind::Array(_)) => Says::Batch,
+        Some(Kind::Table(keys)) if keys.iter().any(|entry| ["source", "target"].contains(&&*entry.key)) => {
+            Says::Overlay
+        }
+        _ => Says::Else,
+    }
+}
 
 /// Reads one declared overlay: its file, with its drop-ins over it. The error is everything that is wrong.
 pub fn load_overlay(text: &AppText) -> Result<Spec, Vec<Problem>> {
@@ -116,7 +140,12 @@ fn check(section: Fields<'_, '_>, spec: &Spec, report: &mut Report) {
     }
     let forced = spec.force_target.as_ref();
     if let (Err(said), Some(field)) = (crate::overlay::target::check(&spec.target, forced), section.get("target")) {
-        // Where a file is written, the words of a file.
-        field.error(report, said.replace("say --force-target=", "write force-target = "));
+        field.error(report, in_a_file(&said));
     }
+}
+
+/// Where a file is written, the words of a file: a path is in quotes.
+fn in_a_file(said: &str) -> String {
+    let Some((before, path)) = said.split_once("say --force-target=") else { return said.to_owned() };
+    format!("{before}write force-target = {path:?}")
 }

@@ -31,7 +31,7 @@ mod text;
 
 pub use app::{Loaded, load_app};
 pub use cross::cross_check;
-pub use host_overlay::{load_batch, load_overlay};
+pub use host_overlay::{Says, load_batch, load_overlay, says};
 pub use inject::load_injections;
 pub use mentions::{Mention, Mentioned, mentions};
 pub use settings::{Host, KEEP};
