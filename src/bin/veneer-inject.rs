@@ -19,8 +19,8 @@ use veneer::verity::Fault;
 const NAME: &str = "veneer-inject";
 
 fn main() -> ExitCode {
-    let spec = match Arguments::try_parse() {
-        Ok(arguments) => Spec::from(arguments),
+    let spec = match Arguments::try_parse().and_then(Spec::try_from) {
+        Ok(spec) => spec,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
             drop(error.print());

@@ -84,6 +84,7 @@ pub fn run(spec: &Spec, interruption: &Interruption, waiting: impl FnOnce()) -> 
         Doing::Showing => {
             let base = Base::open(&spec.image)?;
             let injections = base.with_boot(spec, injections)?;
+            base.form(spec, &injections)?;
             return Ok(Outcome::Shown(decide(&base.image, base.names, &injections, spec.replacing)?));
         }
     };
@@ -110,7 +111,7 @@ fn make(
     interruption: &Interruption,
 ) -> Result<Outcome> {
     let kind = base.image.reader.kind();
-    let form = spec.wanted.form(kind, injections);
+    let form = base.form(spec, injections)?;
     let recipe = recipe(&base, injections, form, spec.extent);
     if let Some(manifest) = locked.place().published(&recipe)? {
         return Ok(Outcome::Kept(manifest));
@@ -184,6 +185,12 @@ impl Base {
         };
         let (image, names) = Reader::open(file, size, Limits::default()).and_then(Image::new).map_err(about)?;
         Ok(Self { image, names, source, manifest })
+    }
+
+    /// As what the new image is written.
+    fn form(&self, spec: &Spec, injections: &[Injection<Bytes>]) -> Result<Form, Fault> {
+        let wrong = |said| Fault { exit: Exit::Usage, sentence: format!("{}: {said}", spec.image.display()) };
+        spec.wanted.form(self.image.reader.kind(), injections).map_err(wrong)
     }
 
     /// What is put in, with what a virtual machine needs to start, if one is to.

@@ -13,6 +13,8 @@ use crate::image::read::Kind;
 pub enum Wanted {
     /// What the image is.
     Same,
+    /// What the image is, which is ext4 then: something was said of its size or its journal.
+    SameExt4(Option<Size>, Option<Journal>),
     /// EROFS.
     Erofs,
     /// ext4, and what was said of its size and its journal.
@@ -25,12 +27,15 @@ const BESIDES: u64 = 4096;
 const SPARE: u64 = 1 << 20;
 
 impl Wanted {
-    /// The new image's form.
-    pub fn form(self, there: Kind, injections: &[Injection<Bytes>]) -> Form {
+    /// The new image's form; the error is a sentence.
+    pub fn form(self, there: Kind, injections: &[Injection<Bytes>]) -> Result<Form, &'static str> {
         let (size, journal) = match (self, there) {
-            (Self::Erofs, _) | (Self::Same, Kind::Erofs) => return Form::Erofs(EqualFiles::Apart),
+            (Self::Erofs, _) | (Self::Same, Kind::Erofs) => return Ok(Form::Erofs(EqualFiles::Apart)),
+            (Self::SameExt4(..), Kind::Erofs) => {
+                return Err("--size and --journal are for ext4, and this image is EROFS: say --format=ext4 as well");
+            }
             (Self::Same, Kind::Ext4(_)) => (None, None),
-            (Self::Ext4(size, journal), _) => (size, journal),
+            (Self::Ext4(size, journal) | Self::SameExt4(size, journal), _) => (size, journal),
         };
         let had = match there {
             Kind::Ext4(room) if size.is_none() && room.free >= needed(injections) => Some(room),
@@ -41,7 +46,7 @@ impl Wanted {
             Some(Size::Exact) | None => had.map_or(Journal::None, |room| room.journal),
         };
         let size = size.or(had.map(|room| Size::Bytes(room.size))).unwrap_or(Size::Exact);
-        Form::Ext4(size, journal.unwrap_or(usual))
+        Ok(Form::Ext4(size, journal.unwrap_or(usual)))
     }
 }
 
@@ -63,15 +68,20 @@ mod tests {
     fn an_image_stays_what_it_was_unless_something_else_is_asked_for() {
         let there = |free| Kind::Ext4(Room { size: 1 << 30, free, journal: Journal::BySize });
         let erofs = Form::Erofs(EqualFiles::Apart);
-        assert_eq!(Wanted::Same.form(Kind::Erofs, &[]), erofs);
-        assert_eq!(Wanted::Erofs.form(there(1 << 29), &[]), erofs);
-        assert_eq!(Wanted::Same.form(there(1 << 29), &[]), Form::Ext4(Size::Bytes(1 << 30), Journal::BySize));
+        let form = |wanted: Wanted, there| wanted.form(there, &[]).expect("possible");
+        assert_eq!(form(Wanted::Same, Kind::Erofs), erofs);
+        assert_eq!(form(Wanted::Erofs, there(1 << 29)), erofs);
+        assert_eq!(form(Wanted::Same, there(1 << 29)), Form::Ext4(Size::Bytes(1 << 30), Journal::BySize));
         // One that is full, or was made as large as what is in it.
-        assert_eq!(Wanted::Same.form(there(0), &[]), Form::Ext4(Size::Exact, Journal::None));
-        assert_eq!(Wanted::Ext4(None, None).form(Kind::Erofs, &[]), Form::Ext4(Size::Exact, Journal::None));
+        assert_eq!(form(Wanted::Same, there(0)), Form::Ext4(Size::Exact, Journal::None));
+        assert_eq!(form(Wanted::Ext4(None, None), Kind::Erofs), Form::Ext4(Size::Exact, Journal::None));
         let large = Size::Bytes(2 << 30);
-        assert_eq!(Wanted::Ext4(Some(large), None).form(there(0), &[]), Form::Ext4(large, Journal::BySize));
+        assert_eq!(form(Wanted::Ext4(Some(large), None), there(0)), Form::Ext4(large, Journal::BySize));
         let none = Wanted::Ext4(None, Some(Journal::None));
-        assert_eq!(none.form(there(1 << 29), &[]), Form::Ext4(Size::Bytes(1 << 30), Journal::None));
+        assert_eq!(form(none, there(1 << 29)), Form::Ext4(Size::Bytes(1 << 30), Journal::None));
+        // A size does not make another file system of it.
+        let sized = Wanted::SameExt4(Some(large), None);
+        assert_eq!(form(sized, there(0)), Form::Ext4(large, Journal::BySize));
+        assert!(sized.form(Kind::Erofs, &[]).is_err());
     }
 }

@@ -9,7 +9,8 @@ use crate::convert::Output;
 use crate::image::ext4::{self, Journal};
 use crate::merge::Boot;
 use crate::size::Size;
-use clap::{Parser, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Puts an agent and other files into an image: into a new one, which takes the name of the output when it is whole.
@@ -98,9 +99,13 @@ pub struct Spec {
     pub boot: Boot,
 }
 
-impl From<Arguments> for Spec {
-    fn from(typed: Arguments) -> Self {
-        Self {
+impl TryFrom<Arguments> for Spec {
+    type Error = clap::Error;
+
+    fn try_from(typed: Arguments) -> Result<Self, clap::Error> {
+        let wrong = |said| Arguments::command().error(ErrorKind::ArgumentConflict, said);
+        let wanted = wanted(typed.format, typed.size, typed.journal).map_err(wrong)?;
+        Ok(Self {
             image: typed.image,
             doing: match typed.output {
                 Some(output) if !typed.dry_run => Doing::Writing(output),
@@ -111,21 +116,24 @@ impl From<Arguments> for Spec {
             replacing: if typed.replace { Replacing::Allowed } else { Replacing::Refused },
             extent: if typed.layer { Extent::Layer } else { Extent::Whole },
             boot: if typed.bootable { Boot::Made } else { Boot::Left },
-            wanted: if typed.layer { Wanted::Erofs } else { wanted(typed.format, typed.size, typed.journal) },
-        }
+            wanted: if typed.layer { Wanted::Erofs } else { wanted },
+        })
     }
 }
 
-fn wanted(format: Option<Format>, size: Option<Size>, journal: Option<WithJournal>) -> Wanted {
+fn wanted(format: Option<Format>, size: Option<Size>, journal: Option<WithJournal>) -> Result<Wanted, &'static str> {
     let size = size.map(|size| ext4::Size::Bytes(size.bytes()));
     let journal = journal.map(|journal| match journal {
         WithJournal::None => Journal::None,
         WithJournal::BySize => Journal::BySize,
     });
+    let plain = size.is_none() && journal.is_none();
     match format {
-        Some(Format::Erofs) if size.is_none() && journal.is_none() => Wanted::Erofs,
-        None if size.is_none() && journal.is_none() => Wanted::Same,
-        _ => Wanted::Ext4(size, journal),
+        Some(Format::Erofs) if plain => Ok(Wanted::Erofs),
+        Some(Format::Erofs) => Err("--size and --journal are for --format=ext4"),
+        Some(Format::Ext4) => Ok(Wanted::Ext4(size, journal)),
+        None if plain => Ok(Wanted::Same),
+        None => Ok(Wanted::SameExt4(size, journal)),
     }
 }
 
@@ -135,7 +143,7 @@ mod tests {
 
     fn parsed(line: &str) -> Result<Spec, String> {
         let words = std::iter::once("veneer-inject").chain(line.split_whitespace());
-        Arguments::try_parse_from(words).map(Spec::from).map_err(|error| error.to_string())
+        Arguments::try_parse_from(words).and_then(Spec::try_from).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -148,7 +156,7 @@ mod tests {
         assert_eq!((spec.doing, spec.replacing), (Doing::Showing, Replacing::Allowed));
         assert_eq!(spec.wanted, Wanted::Ext4(None, None));
         let spec = parsed("a.raw --agent x --output b --size 1M --journal none").expect("good");
-        assert_eq!(spec.wanted, Wanted::Ext4(Some(ext4::Size::Bytes(1 << 20)), Some(Journal::None)));
+        assert_eq!(spec.wanted, Wanted::SameExt4(Some(ext4::Size::Bytes(1 << 20)), Some(Journal::None)));
     }
 
     #[test]
@@ -161,6 +169,8 @@ mod tests {
             "a.raw --agent x --output b.raw",
             "a.raw --agent x --output b/",
             "a.raw --agent x --output b --layer --size 1G",
+            "a.raw --agent x --output b --format erofs --size 1G",
+            "a.raw --agent x --output b --format erofs --journal none",
         ] {
             assert!(parsed(line).is_err(), "{line}");
         }
