@@ -150,6 +150,8 @@ fn a_size_that_is_too_small_is_refused_with_what_is_needed() {
     let refused = written(&kinds(), with(1 << 20)).map(|_| ()).expect_err("too small").to_string();
     let needed = refused.split(' ').find_map(|word| word.parse().ok()).expect("a number");
     assert_eq!(refused, format!("the files need an image of {needed} bytes, its size is given as 1048576"));
+    let refused = written(&kinds(), with(1 << 10)).map(|_| ()).expect_err("less than a block").to_string();
+    assert!(refused.ends_with("its size is given as 1024"), "{refused}");
     assert!(written(&kinds(), with(needed - 4096)).is_err());
     made(&kinds(), with(needed)).check(&kinds());
 }

@@ -11,7 +11,7 @@ use super::overlay_args::OverlayVerb;
 pub use super::session_args::{
     Session, SessionCreate, SessionGc, SessionInspect, SessionList, SessionRemove, SessionVerb,
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Command, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parser};
 use std::path::PathBuf;
 
 /// Apps as systemd units, from one TOML file each.
@@ -31,6 +31,65 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+/// The option that all verbs share; its name in [`Cli`].
+const ROOT: &str = "root";
+/// Verbs that work on the running system only, by their names: they refuse `--root`, and do not list it.
+const RUNNING: [&[&str]; 8] = [
+    &["session"],
+    &["overlay"],
+    &["image", "convert"],
+    &["image", "inject"],
+    &["image", "pull"],
+    &["image", "update"],
+    &["image", "rollback"],
+    &["image", "import"],
+];
+
+/// What a verb does about `--root`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Root {
+    Taken,
+    Refused,
+}
+
+/// The command line, with `--root` listed where it is taken. It is read everywhere: whoever refuses it says why.
+pub fn command() -> Command {
+    each_verb(Cli::command(), &[], |verb, root| match root {
+        Root::Taken => verb,
+        Root::Refused => hide_root(verb),
+    })
+}
+
+/// The same for completions: `--root` is there only where it is taken.
+pub fn completed() -> Command {
+    let own = Cli::command().mut_arg(ROOT, |root| root.global(false));
+    each_verb(own, &[], |verb, root| match root {
+        Root::Taken => verb.arg(self::root()),
+        Root::Refused => verb,
+    })
+}
+
+fn each_verb(command: Command, above: &[String], change: fn(Command, Root) -> Command) -> Command {
+    command.mut_subcommands(|verb| {
+        let path = [above, &[verb.get_name().to_owned()]].concat();
+        match RUNNING.iter().any(|refuses| path.iter().eq(refuses.iter())) {
+            true => change(verb, Root::Refused),
+            false if verb.has_subcommands() => each_verb(verb, &path, change),
+            false => change(verb, Root::Taken),
+        }
+    })
+}
+
+/// Of a verb, and of all that are below it.
+fn hide_root(command: Command) -> Command {
+    command.mut_subcommands(hide_root).arg(root().hide(true))
+}
+
+fn root() -> Arg {
+    let help = "Work on the configuration below DIR, without a running systemd";
+    Arg::new(ROOT).long(ROOT).value_name("DIR").value_parser(value_parser!(PathBuf)).help(help)
 }
 
 /// What to do.
@@ -212,11 +271,41 @@ pub struct Completions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
+    use clap::FromArgMatches as _;
 
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+        command().debug_assert();
+        completed().debug_assert();
+    }
+
+    #[test]
+    fn a_root_is_listed_where_it_is_taken_and_read_everywhere() {
+        let help = |words: &[&str]| {
+            let said = command().try_get_matches_from([words, &["--help"]].concat()).expect_err("help");
+            said.to_string().contains("--root")
+        };
+        for taken in [&["veneer", "check"][..], &["veneer", "image", "list"], &["veneer", "image", "verify"]] {
+            assert!(help(taken), "{taken:?}");
+        }
+        for refused in
+            [&["veneer", "session", "list"][..], &["veneer", "overlay", "apply"], &["veneer", "image", "pull"]]
+        {
+            assert!(!help(refused), "{refused:?}");
+        }
+        for words in [&["veneer", "--root=/x", "session", "list"], &["veneer", "session", "list", "--root=/x"]] {
+            let matches = command().try_get_matches_from(words).expect("read");
+            assert_eq!(Cli::from_arg_matches(&matches).expect("read").root, PathBuf::from("/x"));
+        }
+        let listed = |path: &[&str]| {
+            let mut command = completed();
+            command.build();
+            let found = path.iter().try_fold(&command, |at, name| at.find_subcommand(name)).expect("a verb");
+            found.get_arguments().any(|arg| arg.get_id() == ROOT)
+        };
+        assert!(listed(&["check"]) && listed(&["image", "list"]));
+        assert!(!listed(&["session", "list"]) && !listed(&["overlay", "diff"]) && !listed(&["image", "pull"]));
     }
 
     #[test]

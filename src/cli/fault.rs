@@ -3,6 +3,7 @@
 //! The codes are sysexits(3)'s, see `sysexits`.
 
 use crate::sysexits::Exit;
+use crate::verity;
 use std::fmt;
 
 /// A refusal with its exit code.
@@ -25,9 +26,13 @@ pub fn fault(exit: Exit, text: impl Into<String>) -> anyhow::Error {
     Fault { exit, text: text.into() }.into()
 }
 
-/// The code that an error ends the program with.
+/// The code that an error ends the program with, be it a refusal of ours or one from the host's side.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
-    error.chain().find_map(|cause| cause.downcast_ref::<Fault>()).map_or(Exit::Failure, |fault| fault.exit)
+    let of_cause = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref::<Fault>() {
+        Some(fault) => Some(fault.exit),
+        None => cause.downcast_ref::<verity::Fault>().map(|fault| fault.exit),
+    };
+    error.chain().find_map(of_cause).unwrap_or(Exit::Failure)
 }
 
 #[cfg(test)]
@@ -40,5 +45,7 @@ mod tests {
         let error = Err::<(), _>(fault(Exit::NoInput, "no such app")).context("starting").expect_err("an error");
         assert_eq!((exit_of(&error), format!("{error:#}")), (Exit::NoInput, "starting: no such app".into()));
         assert_eq!(exit_of(&anyhow::anyhow!("x")), Exit::Failure);
+        let error = anyhow::Error::new(verity::Fault::no_input("no such overlay")).context("looking");
+        assert_eq!(exit_of(&error), Exit::NoInput);
     }
 }

@@ -30,9 +30,10 @@ pub(super) fn pin(context: &Context, args: &ImagePin) -> Result<String> {
     let names = named(context, &whole(&dir)?, &args.images)?;
     let pin = Pin { when: clock::now(), reason: args.reason.clone() };
     each(&names, |name| {
-        if !args.dry.dry_run {
-            notes::write_pin(&dir, name, &pin)?;
+        if args.dry.dry_run {
+            return Ok(format!("pin {name}\n"));
         }
+        notes::write_pin(&dir, name, &pin)?;
         Ok(format!("{name} stays, whatever refers to it\n"))
     })
 }
@@ -53,9 +54,10 @@ pub(super) fn unpin(context: &Context, args: &ImageUnpin) -> Result<String> {
         if !store.pins.contains_key(name.as_str()) {
             return Ok(format!("{name} is not pinned\n"));
         }
-        if !args.dry.dry_run {
-            notes::remove_pin(&dir, name)?;
+        if args.dry.dry_run {
+            return Ok(format!("unpin {name}\n"));
         }
+        notes::remove_pin(&dir, name)?;
         Ok(format!("{name} goes when nothing refers to it\n"))
     })
 }

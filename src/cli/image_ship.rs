@@ -4,20 +4,23 @@
 
 use super::args::{ImageExport, ImagePush};
 use super::context::Context;
+use super::fault::fault;
 use super::image_find::find;
 use super::image_keep::whole;
 use crate::host::below_root::absolute;
 use crate::host::push::{self, Destination, Registry, words};
 use crate::host::store::StoreDir;
 use crate::image::publish::Part;
+use crate::sysexits::Exit;
 use anyhow::Result;
 use std::path::Path;
 
 pub(super) fn push(context: &Context, args: &ImagePush) -> Result<String> {
-    let dir = StoreDir::below(&context.root);
-    let name = find(context, &whole(&dir)?, &args.image)?;
     let registry = if args.insecure { Registry::Believed } else { Registry::Certified };
     let to = Destination { reference: args.reference.clone(), auth_file: args.auth_file.clone(), registry };
+    to.check().map_err(|said| fault(Exit::Usage, said))?;
+    let dir = StoreDir::below(&context.root);
+    let name = find(context, &whole(&dir)?, &args.image)?;
     if args.dry.dry_run {
         let copy = words(Path::new("DIR"), &to).join(" ");
         return Ok(format!("read {} against its root hash\nrun skopeo {copy}\n", name.of(Part::Raw)));

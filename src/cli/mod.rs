@@ -57,14 +57,16 @@ use crate::host::terminal::{complain, print};
 use crate::sysexits::Exit;
 use anyhow::Result;
 use args::{Cli, Verb};
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use context::Context;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Runs one command line; what it ends with.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+pub fn main(typed: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut command = args::command();
+    let read = command.try_get_matches_from_mut(typed).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match read.map_err(|error| error.format(&mut command)) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

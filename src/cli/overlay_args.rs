@@ -18,6 +18,8 @@ pub enum OverlayVerb {
     #[command(flatten)]
     Host(HostVerb),
     /// Run a command that alone sees an overlay; needs no privileges and leaves nothing behind
+    #[command(override_usage = "veneer overlay run [OPTIONS] <NAME> [-- <COMMAND>...]
+       veneer overlay run [OPTIONS] --source <PATH> --target <PATH> [-- <COMMAND>...]")]
     Run(OverlayRun),
 }
 

@@ -7,9 +7,11 @@ use super::fault::fault;
 use super::overlay_args::{Apply, HostVerb, OverlayAct, OverlayDiff, OverlayRemove, OverlayRollback};
 use super::overlay_diff;
 use crate::host::below_root::absolute;
+use crate::host::overlay::target as place;
 use crate::host::request::client::{self, Outcome};
 use crate::overlay::OverlayName;
 use crate::overlay::change::Change;
+use crate::overlay::record::Kind;
 use crate::path::AbsPath;
 use crate::sysexits::Exit;
 use anyhow::{Context as _, Result};
@@ -78,7 +80,9 @@ fn diff(context: &Context, args: &OverlayDiff) -> Result<String> {
     let answer = granted(client::ask("Diff", &parameters, None)?)?;
     let found: Vec<Change> = serde_json::from_value(list(&answer, "changes").into()).context("reading the answer")?;
     let target = AbsPath::parse(&shown(&answer, "target")).map_err(anyhow::Error::msg).context("reading the answer")?;
-    overlay_diff::print(context, &target, &found, args)
+    // What lies over a file is a file. Where it cannot be looked at, paths are shown as in a directory.
+    let kind = place::find(&target).map_or(Kind::Directory, |found| found.kind);
+    overlay_diff::print(context, (&target, kind), &found, args)
 }
 
 fn reset(args: &OverlayAct) -> Result<String> {

@@ -8,7 +8,7 @@ use super::overlay_args::{
     Apply, BaseChanged, CommitAs, HostVerb, Making, OverlayAct, OverlayCommit, OverlayRemove, OverlayRollback,
 };
 use super::{overlay_diff, overlay_list, overlay_share};
-use crate::config::load_batch;
+use crate::config::{Body, load_batch};
 use crate::convert::Output;
 use crate::host::below_root::absolute;
 use crate::host::config_files;
@@ -94,7 +94,11 @@ fn applied(args: &Apply) -> Result<String> {
 
 /// The overlays of a batch.
 fn batch(file: &Path) -> Result<Vec<Spec>> {
-    load_batch(&config_files::read_file(file)).map_err(|problems| {
+    let read = config_files::read_file(file);
+    if let Body::Unreadable(reason) = &read.body {
+        return Err(fault(Exit::NoInput, format!("reading {}: {reason}", file.display())));
+    }
+    load_batch(&read).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         fault(Exit::Config, lines.join("\n"))
     })

@@ -6,7 +6,7 @@ use super::args::{Json, SessionCreate, SessionGc, SessionInspect, SessionList, S
 use super::context::{Context, find};
 use super::fault::fault;
 use super::json;
-use super::session_text::{Row, render, render_one};
+use super::session_text::{Planned, Row, render, render_one};
 use super::show::States;
 use crate::config::{Host, load_app};
 use crate::host::image_look::become_helper;
@@ -50,7 +50,7 @@ fn create(context: &Context, args: &SessionCreate) -> Result<String> {
     let template = if args.run { "app-session" } else { "veneer-clone" };
     let units: Vec<String> = names.iter().map(|name| format!("{template}-{id}@{name}.service")).collect();
     if args.dry.dry_run {
-        return Ok(units.iter().map(|unit| format!("systemctl start {unit}\n")).collect());
+        return planned(&id, &names, &units, args);
     }
     let systemd = context.need_systemd("session create")?;
     for some in units.chunks(AT_ONCE) {
@@ -66,6 +66,18 @@ fn create(context: &Context, args: &SessionCreate) -> Result<String> {
     match args.output.json() {
         Some(format) => json::print(&rows, format),
         None => Ok(rows.iter().map(Row::made).collect()),
+    }
+}
+
+/// What would be started.
+fn planned(id: &AppId, names: &[SessionName], units: &[String], args: &SessionCreate) -> Result<String> {
+    let (app, started) = (id.to_string(), names.iter().zip(units));
+    let planned: Vec<Planned> = started
+        .map(|(name, unit)| Planned { app: app.clone(), session: name.to_string(), unit: unit.clone() })
+        .collect();
+    match args.output.json() {
+        Some(format) => json::print(&planned, format),
+        None => Ok(planned.iter().map(|one| format!("systemctl start {}\n", one.unit)).collect()),
     }
 }
 

@@ -10,6 +10,15 @@ use crate::host::terminal::Terminal;
 use crate::session::Mark;
 use serde::Serialize;
 
+/// A session that would be made, as programs get it.
+#[derive(Debug, Serialize)]
+pub(super) struct Planned {
+    pub(super) app: String,
+    pub(super) session: String,
+    /// The unit that would be started.
+    pub(super) unit: String,
+}
+
 /// One session as programs get it.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {

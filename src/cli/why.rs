@@ -134,9 +134,18 @@ fn lines(units: &[(String, Vec<UnitFile>)], name: &str) -> Vec<Line> {
 
 fn nothing(origins: &[Origin], name: &str, args: &Why) -> anyhow::Error {
     let own = origins.iter().map(|origin| origin.key.trim_start_matches("service.directives."));
-    let words = WRITTEN.iter().map(|(directive, _)| *directive).chain(own);
-    let hint = nearest(name, words).map(|word| format!(": did you mean {word:?}?")).unwrap_or_default();
+    let words = WRITTEN.iter().map(|(directive, _)| *directive).chain(own).filter(|word| *word != name);
+    let hint = match follows_from(name) {
+        [] => nearest(name, words).map(|word| format!(": did you mean {word:?}?")).unwrap_or_default(),
+        keys => format!(": it would follow from {}", shown(keys)),
+    };
     fault(Exit::NoInput, format!("nothing in the files and units of {:?} sets {name}{hint}", args.id))
+}
+
+/// `service.after, image`
+fn shown(keys: &[&str]) -> String {
+    let keys: Vec<&str> = keys.iter().map(|key| key.trim_end_matches('.')).collect();
+    keys.join(", ")
 }
 
 impl Answer {
@@ -148,8 +157,7 @@ impl Answer {
             out.push_str(&format!("{:width$}  {} = {}\n", place(origin), origin.key, origin.value));
         }
         if !self.unset.is_empty() {
-            let keys: Vec<&str> = self.unset.iter().map(|key| key.trim_end_matches('.')).collect();
-            out.push_str(&format!("the default: its files do not set {}\n", keys.join(", ")));
+            out.push_str(&format!("the default: its files do not set {}\n", shown(self.unset)));
         }
         let mut unit = "";
         for (at, line) in self.lines.iter().enumerate() {

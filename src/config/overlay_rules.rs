@@ -29,20 +29,26 @@ pub(super) fn read(top: Fields<'_, '_>, report: &mut Report) -> Option<Rules> {
     for key in ["user", "group"] {
         is_good &= section.get(key).is_none_or(|field| matches!(field.kind, Kind::Table(_)));
     }
-    rules.users = named(section.section(SETTINGS, "overlay.user", report), each, &mut is_good, report);
-    rules.groups = named(section.section(SETTINGS, "overlay.group", report), each, &mut is_good, report);
+    rules.users = named("overlay.user", section, each, &mut is_good, report);
+    rules.groups = named("overlay.group", section, each, &mut is_good, report);
     is_good.then_some(rules)
 }
 
 /// The limits of users or groups that are named.
-fn named(table: Fields<'_, '_>, each: Limit, is_good: &mut bool, report: &mut Report) -> BTreeMap<String, Limit> {
+fn named(
+    place: &'static str,
+    section: Fields<'_, '_>,
+    each: Limit,
+    is_good: &mut bool,
+    report: &mut Report,
+) -> BTreeMap<String, Limit> {
     let mut limits = BTreeMap::new();
-    for (name, field) in table.all() {
+    for (name, field) in section.section(SETTINGS, place, report).all() {
         if let Err(reason) = UserName::parse(name) {
             field.error(report, reason);
             *is_good = false;
         }
-        let section = Fields::from_field(SETTINGS, "overlay.limit", field, report);
+        let section = Fields::from_entry(SETTINGS, "overlay.limit", (place, name), field, report);
         *is_good &= section.is_table() && !section.has_strangers();
         let mut found = each;
         limit(section, &mut found, is_good, report);
@@ -111,6 +117,18 @@ mod tests {
         assert_eq!(rules.of_user("alice"), Limit { count: 9, bytes: 1 << 20 });
         assert_eq!(rules.of_user("bob"), Limit { count: 2, bytes: 1 << 20 });
         assert_eq!(rules.groups["devs"], Limit { count: 2, bytes: 1 << 30 });
+    }
+
+    #[test]
+    fn a_problem_names_whose_limit_it_is() {
+        for (text, key) in [
+            ("[overlay.user.alice]\ncount = -1", "overlay.user.alice.count: "),
+            ("[overlay.group.devs]\nfiles = 1", "overlay.group.devs.files: "),
+            ("[overlay]\ncount = -1", "overlay.count: "),
+        ] {
+            let (_, problems) = rules(text);
+            assert!(problems.len() == 1 && problems[0].contains(key), "{problems:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ const ITEMS_MAX: usize = 4096;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'n, 'a> {
     section: &'static str,
+    /// What it is called, if it stands in a table that takes any name.
+    entry: &'n str,
     keys: &'static [&'static str],
     entries: &'n [Entry<'a>],
     /// Where the section begins, if it is written at all.
@@ -31,14 +33,16 @@ pub(super) struct Field<'n, 'a> {
 impl<'n, 'a> Fields<'n, 'a> {
     /// The top of a file.
     pub(super) fn top(sections: &'static [Section], table: &'n Table<'a>, report: &mut Report) -> Self {
-        Self::new(sections, "", table, None, report)
+        let fields = Self { section: "", entry: "", keys: keys::of(sections, ""), entries: table, at: None };
+        fields.report_strangers(sections, "", report);
+        fields
     }
 
     /// A section of the file, reporting each key it does not take.
     pub(super) fn section(self, sections: &'static [Section], name: &'static str, report: &mut Report) -> Self {
         let short = name.rsplit('.').next().unwrap_or(name);
         match self.get(short) {
-            None => Self { section: name, keys: keys::of(sections, name), entries: &[], at: None },
+            None => Self { section: name, entry: "", keys: keys::of(sections, name), entries: &[], at: None },
             Some(field) => Self::from_field(sections, name, field, report),
         }
     }
@@ -50,28 +54,34 @@ impl<'n, 'a> Fields<'n, 'a> {
         field: Field<'n, 'a>,
         report: &mut Report,
     ) -> Self {
-        let Kind::Table(table) = field.kind else {
-            field.wrong(report, "a table");
-            return Self { section: name, keys: &[], entries: &[], at: Some(field.at) };
-        };
-        Self::new(sections, name, table, Some(field.at), report)
+        Self::from_entry(sections, name, (name, ""), field, report)
     }
 
-    fn new(
+    /// A table with the keys of `name` that somebody gave a name of his own: `place` is the section, and that name.
+    pub(super) fn from_entry(
         sections: &'static [Section],
-        section: &'static str,
-        entries: &'n [Entry<'a>],
-        at: Option<At<'a>>,
+        name: &'static str,
+        place: (&'static str, &'n str),
+        field: Field<'n, 'a>,
         report: &mut Report,
     ) -> Self {
-        let keys = keys::of(sections, section);
-        for entry in entries {
-            if !keys.is_empty() && !keys.contains(&&*entry.key) {
-                let text = keys::stranger(sections, section, &entry.key);
-                report.error(entry.at, Key::of(section, &entry.key), text);
+        let ((section, entry), at) = (place, Some(field.at));
+        let Kind::Table(entries) = field.kind else {
+            field.wrong(report, "a table");
+            return Self { section, entry, keys: &[], entries: &[], at };
+        };
+        let fields = Self { section, entry, keys: keys::of(sections, name), entries, at };
+        fields.report_strangers(sections, name, report);
+        fields
+    }
+
+    fn report_strangers(self, sections: &'static [Section], name: &str, report: &mut Report) {
+        for entry in self.entries {
+            if !self.keys.is_empty() && !self.keys.contains(&&*entry.key) {
+                let text = keys::stranger(sections, name, &entry.key);
+                report.error(entry.at, Key::below(self.section, self.entry, &entry.key), text);
             }
         }
-        Self { section, keys, entries, at }
     }
 
     /// The value under a key.
@@ -86,7 +96,12 @@ impl<'n, 'a> Fields<'n, 'a> {
     }
 
     fn field(self, entry: &'n Entry<'a>) -> Field<'n, 'a> {
-        Field { key: Key::of(self.section, &entry.key), key_at: entry.at, at: entry.value.at, kind: &entry.value.kind }
+        Field {
+            key: Key::below(self.section, self.entry, &entry.key),
+            key_at: entry.at,
+            at: entry.value.at,
+            kind: &entry.value.kind,
+        }
     }
 
     /// Whether it has a key that it does not take.
@@ -105,8 +120,8 @@ impl<'n, 'a> Fields<'n, 'a> {
     }
 
     /// A key of this section, for Problems about its absence.
-    pub(super) fn key(self, name: &'static str) -> Key<'static> {
-        Key::of(self.section, name)
+    pub(super) fn key(self, name: &'static str) -> Key<'n> {
+        Key::below(self.section, self.entry, name)
     }
 }
 

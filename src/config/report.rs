@@ -11,25 +11,35 @@ use std::fmt;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key<'k> {
     section: &'k str,
+    /// What somebody called the section, in a table that takes any name.
+    entry: &'k str,
     name: &'k str,
 }
 
 impl<'k> Key<'k> {
     /// A key at the top of a file, or a section.
     pub(super) const fn top(name: &'k str) -> Self {
-        Self { section: "", name }
+        Self { section: "", entry: "", name }
     }
 
     /// A key of a section.
     pub(super) const fn of(section: &'k str, name: &'k str) -> Self {
-        Self { section, name }
+        Self { section, entry: "", name }
+    }
+
+    /// A key of a section that has a name of its own, `overlay.user.alice`; an empty name is none.
+    pub(super) const fn below(section: &'k str, entry: &'k str, name: &'k str) -> Self {
+        Self { section, entry, name }
     }
 }
 
 impl fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dot = if self.section.is_empty() || self.name.is_empty() { "" } else { "." };
-        write!(f, "{}{dot}{}", self.section, self.name)
+        let parts = [self.section, self.entry, self.name];
+        for (at, part) in parts.into_iter().filter(|part| !part.is_empty()).enumerate() {
+            write!(f, "{}{part}", if at == 0 { "" } else { "." })?;
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use crate::image::publish::{ImageName, Part};
 use crate::layer::digest::Digest;
 use crate::layout::{BLOBS, IMAGES};
 use crate::oci::document::{DOCUMENT_MAX, Document, parse};
+use crate::pull::fault::{Complaint, complaint};
 use crate::store::artifact::{EMPTY_CONFIG, MANIFEST_TYPE, Piece, manifest};
 use crate::store::{Record, Store};
 use crate::verity::Fault;
@@ -39,6 +40,21 @@ pub enum Registry {
     Certified,
     /// It is believed.
     Believed,
+}
+
+/// Where an image can go, as skopeo names it (containers-transports(5)): what keeps a manifest as it is.
+const TRANSPORTS: [&str; 4] = ["docker://", "oci:", "oci-archive:", "dir:"];
+
+impl Destination {
+    /// Refuses what is no destination; the error is a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        match TRANSPORTS.iter().any(|start| self.reference.strip_prefix(start).is_some_and(|rest| !rest.is_empty())) {
+            true => Ok(()),
+            false => {
+                Err(format!("{:?} is no destination: write docker://HOST/NAME:TAG, or oci:DIR:TAG", self.reference))
+            }
+        }
+    }
 }
 
 /// skopeo's words.
@@ -80,11 +96,11 @@ pub fn push(store: &StoreDir, name: &ImageName, to: &Destination) -> Result<Dige
     let digest = layout.blob_of(&text)?;
     layout.finish(MANIFEST_TYPE, &digest, text.len(), NAME)?;
     let _told = Bytes::begin(format!("pushing {name} to {}", to.reference));
-    skopeo(&words(layout.path(), to))?;
+    skopeo(to, &words(layout.path(), to))?;
     Ok(digest)
 }
 
-fn skopeo(words: &[String]) -> Result<()> {
+fn skopeo(to: &Destination, words: &[String]) -> Result<()> {
     let ran =
         Command::new("skopeo").args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
     let ran = match ran {
@@ -98,9 +114,8 @@ fn skopeo(words: &[String]) -> Result<()> {
     if ran.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&ran.stderr);
-    let said = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    Err(Fault::failure(format!("skopeo could not push: {}", said.trim())).into())
+    let Complaint { sentence, exit, .. } = complaint("skopeo", &String::from_utf8_lossy(&ran.stderr));
+    Err(Fault { exit, sentence: format!("pushing to {}: {sentence}", to.reference) }.into())
 }
 
 /// The record whose container image an image was made from.
@@ -143,6 +158,20 @@ pub fn export(store: &StoreDir, record: &Record, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_destination_says_what_it_is() {
+        let check = |reference: &str| {
+            let (reference, auth_file) = (reference.to_owned(), None);
+            Destination { reference, auth_file, registry: Registry::Certified }.check()
+        };
+        for good in ["docker://r/a:1", "oci:/d:1", "dir:/d"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in ["foo", "", "docker:", "docker://", "oci:", "r/a:1"] {
+            assert!(check(bad).expect_err(bad).contains("is no destination"), "{bad}");
+        }
+    }
 
     #[test]
     fn nobodys_credentials_are_used_but_those_that_are_given() {

@@ -232,7 +232,11 @@ impl<F: WriteAt> Ending<'_, F> {
         };
         groups = total.div_ceil(GROUP);
         if total < needed || end(groups) > total {
-            let (given, needed) = (total * BLOCK_SIZE, needed.max(end(groups)) * BLOCK_SIZE);
+            let needed = needed.max(end(groups)) * BLOCK_SIZE;
+            let given = match self.writer.options.size {
+                Size::Bytes(bytes) => bytes,
+                Size::Exact => total * BLOCK_SIZE,
+            };
             return Err(refused(format!("the files need an image of {needed} bytes, its size is given as {given}")));
         }
         if groups > geometry.descriptor_blocks * DESCRIPTORS {

@@ -35,6 +35,18 @@ veneer overlay apply --batch=/root/batch.toml
 printf 'name = 1\n' >/root/bad.toml
 fails_with "/root/bad.toml:1:1" veneer overlay apply --batch=/root/bad.toml
 for name in one two; do veneer overlay remove "$name"; done
+# What is not there ends with 66; a file's overlay is shown under the file's own name.
+missing() {
+	local code=0
+	veneer overlay "$@" 2>/dev/null || code=$?
+	expect "$code" 66
+}
+missing apply --batch=/nonexist
+missing diff nosuch
+missing history nosuch
+veneer overlay apply single /root/batch/one/file /usr/share/veneer-batch/one/file
+veneer overlay diff single | grep -q ' /usr/share/veneer-batch/one/file$' || fail "$(veneer overlay diff single)"
+veneer overlay remove single
 
 # --- declared
 mkdir -p /etc/veneer/overlays.d

@@ -24,6 +24,7 @@ settings '[session]' 'limit = 2'
 reload
 snapshot
 unit() { echo "veneer-clone-$1@$2.service"; }
+has "$(veneer session create plain --dry-run --json=short)" '"unit":"veneer-clone-plain@' || fail "a dry run is no JSON"
 # refused ID NAME TEXT: it is not made, its journal says why, and nothing of it is left.
 refused() {
 	fails_with failed systemctl start "$(unit "$1" "$2")"

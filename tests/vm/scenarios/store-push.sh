@@ -12,7 +12,11 @@ systemd-run --quiet --unit=store-registry docker-registry serve /run/registry.ym
 eventually 20 get 5007 /v2/ >/dev/null || fail 'the registry does not come up'
 
 image hello
-fails_with 'skopeo could not push' veneer image push hello docker://127.0.0.1:5009/images/hello:1 --insecure
+fails_with 'the registry cannot be reached' veneer image push hello docker://127.0.0.1:5009/images/hello:1 --insecure
+code=0
+veneer image push hello docker://127.0.0.1:5009/images/hello:1 --insecure 2>/dev/null || code=$?
+expect "$code" 69
+fails_with '"foo" is no destination' veneer image push hello foo
 veneer image push hello docker://127.0.0.1:5007/images/hello:1 --insecure
 manifest=$(skopeo inspect --raw --tls-verify=false docker://127.0.0.1:5007/images/hello:1)
 has "$manifest" '"artifactType":"application/vnd.veneer.image.v1"'
