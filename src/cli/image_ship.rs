@@ -10,6 +10,7 @@ use crate::host::below_root::absolute;
 use crate::host::push::{self, Destination, Registry, words};
 use crate::host::store::StoreDir;
 use crate::image::publish::Part;
+use crate::store::Record;
 use anyhow::Result;
 use std::path::Path;
 
@@ -31,7 +32,8 @@ pub(super) fn export(context: &Context, args: &ImageExport) -> Result<String> {
     let store = whole(&dir)?;
     let name = find(context, &store, &args.image)?;
     // Of several references to one image the one that was named.
-    let named = store.record(&args.image).filter(|record| record.image.as_ref() == Some(&name));
+    let of_image = |record: &&Record| record.image.as_ref() == Some(&name) && push::was_pulled(record);
+    let named = store.record(&args.image).filter(of_image);
     let record = match named {
         Some(record) => record,
         None => push::record_of(&store, &name)?,

@@ -221,13 +221,13 @@ fn rollback(args: &OverlayRollback) -> Result<String> {
 }
 
 fn accept(args: &OverlayAct) -> Result<String> {
-    let _lock = registry::lock()?;
+    let lock = registry::lock()?;
     if args.dry.dry_run {
         let record = find(&args.name)?;
         return Ok(format!("record what lies beneath {} as the base of {}\n", record.target, record.name));
     }
     let record = in_registry(&recover::before_act(&journal())?, &args.name)?;
-    let new = act::accept(&record)?;
+    let new = act::accept(&record, lock)?;
     Ok(format!("{}: what lies beneath {} is its base now\n", new.name, new.target))
 }
 

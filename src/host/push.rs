@@ -10,6 +10,7 @@ use crate::image::publish::{ImageName, Part};
 use crate::layer::digest::Digest;
 use crate::layout::{BLOBS, IMAGES};
 use crate::oci::document::{DOCUMENT_MAX, Document, parse};
+use crate::origin::Origin;
 use crate::store::artifact::{EMPTY_CONFIG, MANIFEST_TYPE, Piece, manifest};
 use crate::store::{Record, Store};
 use crate::verity::Fault;
@@ -105,8 +106,13 @@ fn skopeo(words: &[String]) -> Result<()> {
 
 /// The record whose container image an image was made from.
 pub fn record_of<'a>(store: &'a Store, name: &ImageName) -> Result<&'a Record> {
-    let record = store.records.iter().find(|record| record.image.as_ref() == Some(name) && !record.blobs.is_empty());
+    let record = store.records.iter().find(|record| record.image.as_ref() == Some(name) && was_pulled(record));
     record.ok_or_else(|| Fault::no_input(format!("{name} was not made from a container image that was pulled")).into())
+}
+
+/// Whether the store was given the blobs of a record: of an archive it only knows their digests.
+pub fn was_pulled(record: &Record) -> bool {
+    !record.blobs.is_empty() && Origin::parse(&record.reference).is_ok_and(|origin| origin.is_pulled())
 }
 
 /// Writes the container image of a record as a layout, whole or not at all.
@@ -143,6 +149,26 @@ pub fn export(store: &StoreDir, record: &Record, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_references_the_one_that_was_pulled_is_exported() {
+        let name = ImageName::parse("sha256-12").expect("a name");
+        let record = |reference: &str| Record {
+            reference: reference.into(),
+            manifest: Digest::of(reference.as_bytes()),
+            image: Some(name.clone()),
+            when: 1,
+            labels: std::collections::BTreeMap::new(),
+            blobs: vec![Digest::of(b"config")],
+        };
+        // An archive's record names the same configuration, which is among the blobs since another brought it there.
+        let records = ["docker-archive:/a.tar", "docker://r.example/a:1"].map(record).to_vec();
+        let mut store = Store { records, ..Store::default() };
+        assert_eq!(record_of(&store, &name).expect("one").reference, "docker://r.example/a:1");
+        store.records.pop();
+        let error = record_of(&store, &name).expect_err("an archive only");
+        assert!(error.to_string().contains("was not made from a container image that was pulled"), "{error}");
+    }
 
     #[test]
     fn nobodys_credentials_are_used_but_those_that_are_given() {

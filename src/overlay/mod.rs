@@ -3,6 +3,7 @@
 //! The contract is docs/overlays.md; what overlayfs does with layers is the kernel's Documentation/filesystems/overlayfs.rst.
 
 pub mod change;
+pub mod declared;
 pub mod exported;
 pub mod guard;
 pub mod mount_table;

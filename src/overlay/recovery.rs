@@ -11,6 +11,18 @@ pub struct Found {
     pub mounted: Mounted,
     /// The version that its layers are up for, in this boot.
     pub in_use: Option<u32>,
+    /// Whether its data is there.
+    pub data: Data,
+}
+
+/// The data of an overlay. A transient one's is mounts, which a soft reboot takes off, while it keeps the record in `/run`
+/// (systemd-soft-reboot.service(8)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// It is there.
+    Whole,
+    /// It is not, or not all of it.
+    Gone,
 }
 
 /// Whether an overlay is mounted over its target.
@@ -44,6 +56,8 @@ pub enum Cure {
     Switch,
     /// It is not mounted, and should be.
     Mount,
+    /// Its data is gone: what is left of it goes, too.
+    Erase,
 }
 
 /// What follows from a record and what was found.
@@ -53,8 +67,11 @@ pub fn cure(record: &Record, found: Found, when: When) -> Cure {
         (Some(Pending::Apply), _) => Cure::Undo,
         (None, Mounted::Yes) if found.in_use != Some(record.current) => Cure::Switch,
         (None, Mounted::Yes) => Cure::Nothing,
-        (None, Mounted::No) if when == When::Boot && record.lifetime == Lifetime::Persistent => Cure::Mount,
-        (None, Mounted::No) => Cure::Nothing,
+        (None, Mounted::No) => match (when, record.lifetime, found.data) {
+            (When::Boot, Lifetime::Persistent, _) => Cure::Mount,
+            (When::Boot, Lifetime::Transient, Data::Gone) => Cure::Erase,
+            _ => Cure::Nothing,
+        },
     }
 }
 
@@ -66,8 +83,8 @@ mod tests {
     #[test]
     fn what_broke_off_is_finished_or_undone_and_what_was_stopped_stays_stopped() {
         let mut record = record("a", "/opt/a");
-        let up = Found { mounted: Mounted::Yes, in_use: Some(1) };
-        let off = Found { mounted: Mounted::No, in_use: None };
+        let up = Found { mounted: Mounted::Yes, in_use: Some(1), data: Data::Whole };
+        let off = Found { mounted: Mounted::No, in_use: None, data: Data::Whole };
         assert_eq!(cure(&record, up, When::Between), Cure::Nothing);
         assert_eq!(cure(&record, off, When::Boot), Cure::Nothing);
         record.lifetime = Lifetime::Persistent;
@@ -78,5 +95,16 @@ mod tests {
         assert_eq!(cure(&record, off, When::Boot), Cure::Undo);
         record.pending = Some(Pending::Remove);
         assert_eq!(cure(&record, up, When::Between), Cure::FinishRemoval);
+    }
+
+    #[test]
+    fn a_transient_overlay_without_its_data_goes_at_boot_and_a_persistent_one_never() {
+        let mut record = record("a", "/opt/a");
+        let gone = Found { mounted: Mounted::No, in_use: None, data: Data::Gone };
+        assert_eq!(cure(&record, gone, When::Boot), Cure::Erase);
+        assert_eq!(cure(&record, gone, When::Between), Cure::Nothing);
+        assert_eq!(cure(&record, Found { mounted: Mounted::Yes, in_use: Some(1), ..gone }, When::Boot), Cure::Nothing);
+        record.lifetime = Lifetime::Persistent;
+        assert_eq!(cure(&record, gone, When::Boot), Cure::Mount);
     }
 }

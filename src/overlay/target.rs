@@ -4,6 +4,7 @@
 
 use super::OverlayName;
 use crate::path::AbsPath;
+use crate::unit::UnitName;
 
 /// Never, not even forced: what the kernel, systemd or we keep there is no tree of files.
 const NEVER: [&str; 6] = ["/", "/proc", "/sys", "/dev", "/run", "/var/lib/veneer"];
@@ -79,8 +80,18 @@ pub fn danger(target: &AbsPath) -> Danger {
     critical(text).map_or(Danger::None, Danger::Critical)
 }
 
-/// Refuses a critical target that was not named again; the error is a sentence.
+/// The longest name of a unit (systemd's `UNIT_NAME_MAX`), and of a file.
+const UNIT_NAME_MAX: usize = 255;
+
+/// Refuses a target whose mount cannot be named, and a critical one that was not named again; the error is a sentence.
 pub fn check(target: &AbsPath, forced: Option<&AbsPath>) -> Result<(), String> {
+    let length = UnitName::mount_of(target.as_str()).as_str().len();
+    if length > UNIT_NAME_MAX {
+        return Err(format!(
+            "{target} is too long: the name of its mount unit would have {length} bytes, and {UNIT_NAME_MAX} are the most \
+             (each - in a path becomes 4)"
+        ));
+    }
     match danger(target) {
         Danger::None => Ok(()),
         Danger::Forbidden(what) if what == target.as_str() => Err(format!("nothing can be laid over {target}")),
@@ -139,6 +150,15 @@ mod tests {
         for target in ["/", "/proc", "/proc/sys", "/run/veneer", "/dev/shm", "/var/lib/veneer/images"] {
             assert!(check(&path(target), Some(&path(target))).is_err(), "{target}");
         }
+    }
+
+    #[test]
+    fn a_target_whose_mount_cannot_be_named_is_refused() {
+        let longest = format!("/opt/{}", "x".repeat(255 - "opt-.mount".len()));
+        assert_eq!(check(&path(&longest), None), Ok(()));
+        let said = check(&path(&format!("{longest}x")), None).expect_err("one more");
+        assert!(said.ends_with("would have 256 bytes, and 255 are the most (each - in a path becomes 4)"), "{said}");
+        assert!(check(&path(&format!("/opt/{}", "-".repeat(62))), None).is_err());
     }
 
     #[test]

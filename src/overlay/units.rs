@@ -105,7 +105,10 @@ pub fn mount(plan: &Plan<'_>, paths: &OverlayPaths, mut unit: Unit) -> Unit {
     unit.set("Documentation", Value::Word("man:veneer-overlay(8)"));
     unit.set("DefaultDependencies", Value::Word("no"));
     unit.set("Conflicts", Value::Word("umount.target"));
-    unit.set("Before", Value::Word("umount.target"));
+    // What is ordered after sysinit.target, as most services are, starts with the overlay and stops before it comes off.
+    unit.set("Before", Value::Word("umount.target sysinit.target"));
+    // An admin who changes a declaration and looks what comes of it restarts this more often than systemd likes.
+    unit.set("StartLimitIntervalSec", Value::Word("0"));
     unit.set("BindsTo", Value::Units(&[&names.layers]));
     unit.set("After", Value::Units(&[&names.layers]));
     unit.section("Mount");
@@ -185,6 +188,10 @@ pub fn of_spec(spec: &Spec) -> Result<UnitSet, Duplicate> {
     Ok(set)
 }
 
+/// What comes before a declared overlay: extensions, whose own mounts over `/usr`, `/opt` and `/etc` would hide it
+/// (systemd-sysext(8)), and the recovery, which clears away what the boot before left of it.
+const AFTER: &str = "systemd-sysext.service systemd-confext.service veneer-overlay-recover.service";
+
 /// How the layers of a declared overlay are made: all that its helper needs stands on the command line.
 fn layers(spec: &Spec, source: &AbsPath) -> Unit {
     let mut unit = Unit::from_source(source);
@@ -192,6 +199,7 @@ fn layers(spec: &Spec, source: &AbsPath) -> Unit {
     let parent = spec.target.as_str().rsplit_once('/').map(|(parent, _)| parent).filter(|parent| !parent.is_empty());
     unit.set("RequiresMountsFor", Value::Paths(&[spec.source.as_str(), parent.unwrap_or("/")]));
     unit.set("Before", Value::Word("sysinit.target"));
+    unit.set("After", Value::Word(AFTER));
     unit.section("Service");
     unit.set("ExecStart", Value::Reset);
     let words = spec.to_words();
@@ -218,7 +226,8 @@ mod tests {
             Documentation=man:veneer-overlay(8)\n\
             DefaultDependencies=no\n\
             Conflicts=umount.target\n\
-            Before=umount.target\n\
+            Before=umount.target sysinit.target\n\
+            StartLimitIntervalSec=0\n\
             BindsTo=veneer-overlay-host@site.service\n\
             After=veneer-overlay-host@site.service\n\
             [Mount]\n\

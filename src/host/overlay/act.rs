@@ -46,7 +46,7 @@ pub fn wanted(record: &Record, to: Option<u32>) -> Result<&Version> {
 
 /// A new version with an older one's source; after a rollback with what was written into that one, too.
 fn renew(record: &Record, from: &Version, by: Act) -> Result<(Record, mounting::Switched)> {
-    refuse_if_stopped(record)?;
+    recover::refuse_if_down(record)?;
     let number = record.next_number();
     let mut new = record.clone();
     let (source, mut size) = (from.source.clone(), None);
@@ -75,17 +75,7 @@ fn renew(record: &Record, from: &Version, by: Act) -> Result<(Record, mounting::
     }
 }
 
-fn refuse_if_stopped(record: &Record) -> Result<()> {
-    match recover::find(record)?.mounted {
-        crate::overlay::recovery::Mounted::Yes => Ok(()),
-        crate::overlay::recovery::Mounted::No => {
-            let unit = crate::overlay::units::Names::new(&record.name, &record.target).mount;
-            Err(Fault::data(format!("{} is not mounted: run systemctl start {unit} first", record.name)).into())
-        }
-    }
-}
-
-fn copy_written(new: &Record, from: &Version, number: u32) -> Result<()> {
+pub(super) fn copy_written(new: &Record, from: &Version, number: u32) -> Result<()> {
     let paths = OverlayPaths::new(&new.name, new.lifetime);
     let version = new.find(number).context("the record lacks its new version")?;
     layers::raise(new, from)?;
@@ -106,7 +96,7 @@ fn copy_written(new: &Record, from: &Version, number: u32) -> Result<()> {
 }
 
 /// Takes what lies beneath now for the base; mounts the overlay if it was held back for that.
-pub fn accept(record: &Record) -> Result<Record> {
+pub fn accept(record: &Record, lock: registry::Lock) -> Result<Record> {
     let version = record.version().context("the record has no version in use")?;
     let paths = OverlayPaths::new(&record.name, record.lifetime);
     let mounted = recover::find(record)?.mounted == crate::overlay::recovery::Mounted::Yes;
@@ -118,6 +108,10 @@ pub fn accept(record: &Record) -> Result<Record> {
     if !mounted {
         crate::host::files::remove_file(&paths.held())?;
         units::write(&new)?;
+        if new.declared.is_some() {
+            // Its unit makes it, and takes the lock for that.
+            drop(lock);
+        }
         units::start(&[&new])?;
     }
     Ok(new)

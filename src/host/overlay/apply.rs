@@ -4,14 +4,14 @@
 //! seen, in one go; on any failure everything that was seen is taken back, and what was copied goes.
 
 use super::copy::Limits;
-use super::prepare::{Prepared, prepare, prepare_all};
+use super::prepare::{Prepared, prepare_all};
 use super::registry::{self, Registry};
 use super::version::{self, Opened};
 use super::{layers, mounting, recover, target, units};
 use crate::host::journal::Journal;
 use crate::overlay::record::{Act, Kind, Mode};
 use crate::overlay::units::Plan;
-use crate::overlay::{Guards, OverlayName, OverlayPaths, Record, Spec};
+use crate::overlay::{OverlayName, OverlayPaths, Record, Spec};
 use crate::path::AbsPath;
 use crate::verity::Fault;
 use anyhow::{Context, Result};
@@ -65,6 +65,13 @@ pub struct Applied {
 
 /// Finds out what requests come to, without doing anything.
 pub fn plan(specs: &[&Spec], registry: &Registry) -> Result<Vec<Planned>> {
+    let planned = resolve(specs, registry)?;
+    planned.iter().filter_map(|one| one.existing.as_ref()).try_for_each(recover::refuse_if_down)?;
+    Ok(planned)
+}
+
+/// The same for overlays that need not be up.
+pub(super) fn resolve(specs: &[&Spec], registry: &Registry) -> Result<Vec<Planned>> {
     let table = target::mounts()?;
     let mut planned: Vec<Planned> = Vec::new();
     for spec in specs {
@@ -122,49 +129,6 @@ pub fn apply(requests: &[Request<'_>], journal: &Journal) -> Result<Vec<Applied>
         forget_versions(old, &prepared)?;
     }
     Ok(prepared.into_iter().map(Prepared::into_applied).collect())
-}
-
-/// Makes the data of a declared overlay, if it is not there, and brings its layers up; the mount is its unit's business.
-pub fn declare(spec: &Spec) -> Result<()> {
-    let _lock = registry::lock()?;
-    let registry = Registry::read()?;
-    let planned = plan(&[spec], &registry)?;
-    let found = planned.first().context("nothing was planned")?;
-    if found.target != spec.target {
-        return Err(Fault::data(format!("{} leads to {}: write that", spec.target, found.target)).into());
-    }
-    if found.kind == Kind::File {
-        return Err(Fault::data(format!("{} is a file: a declared overlay lies over a directory", spec.target)).into());
-    }
-    refuse_fewer_guards(spec)?;
-    let same = |record: &&Record| record.version().is_some_and(|version| version.source.from == spec.source.as_str());
-    if let Some(record) = registry.find(&spec.name).filter(same) {
-        return layers::up(record);
-    }
-    let prepared = prepare(&Request::of_admin(spec.clone(), Act::Apply)?, found)?;
-    let record = Record { pending: None, ..prepared.record.clone() };
-    let up = registry::write(&record).and_then(|()| layers::up(&record));
-    match (&up, &prepared.old) {
-        (Err(_), None) => prepared.discard(),
-        (Ok(()), Some(old)) => forget(old, &record)?,
-        _ => {}
-    }
-    up
-}
-
-/// A declared overlay's mount is written before the mount that its target is on is there; so a person says what that one
-/// keeps programs from, or the overlay would let them.
-fn refuse_fewer_guards(spec: &Spec) -> Result<()> {
-    let options: Vec<String> = spec.options.iter().map(|option| option.as_str().to_owned()).collect();
-    let lacks = Guards::of_options(&options).lacks(&mounting::guards(spec.target.as_str())?).names();
-    match lacks.is_empty() {
-        true => Ok(()),
-        false => {
-            let (target, lacks) = (&spec.target, lacks.join(" and "));
-            let text = format!("{target} is on a mount with {lacks}: add that to the overlay's options");
-            Err(Fault::data(text).into())
-        }
-    }
 }
 
 /// Writes the records and lets everything be seen; on a failure everything is as it was.

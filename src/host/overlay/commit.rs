@@ -6,6 +6,7 @@
 use super::copy_meta;
 use super::diff::{self, Layers};
 use super::merged::{self, MergedDir, Node};
+use super::recover;
 use crate::convert::Output;
 use crate::host::file_content::FileContent;
 use crate::host::publish::Place;
@@ -49,7 +50,10 @@ pub fn commit(record: &Record, output: &Output, made_for: Use) -> Result<RootHas
     let mut taking = Taking { writer: erofs::Writer::new(unpublished.image()?, options)?, links: HashMap::new() };
     let changed = match record.kind {
         Kind::Directory => taking.tree(&diff::open(record)?)?,
-        Kind::File => taking.single(record)?,
+        Kind::File => {
+            recover::refuse_if_down(record)?;
+            taking.single(record)?
+        }
     };
     let mut root = wrap(changed, &prefix);
     if made_for == Use::Sysext {

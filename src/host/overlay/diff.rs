@@ -3,15 +3,16 @@
 //! Only what is in the layers is looked at, so the base may be as large as it likes.
 
 use super::merged::{self, MergedDir, Node};
-use super::{layers, target};
+use super::{base, layers, loops, target};
+use crate::host::loop_device::Access;
 use crate::overlay::change::{Became, By, Change, Look, Type};
-use crate::overlay::record::{Kind, Mode};
+use crate::overlay::record::{Kind, Lifetime, Mode};
 use crate::overlay::{OverlayPaths, Record};
-use crate::verity::Fault;
 use anyhow::{Context, Result};
 use rustix::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{self as rfs, FileType, OFlags, Stat};
 use rustix::io::Errno;
+use std::path::PathBuf;
 
 /// What is held against what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum Against {
     Source,
 }
 
-/// The layers of an overlay that is up, and what lies beneath, open.
+/// The layers of an overlay, and what lies beneath, open.
 #[derive(Debug)]
 pub struct Layers {
     /// The overlay's own, topmost first.
@@ -33,26 +34,54 @@ pub struct Layers {
     pub base: OwnedFd,
 }
 
-/// Opens the layers of an overlay over a directory.
-pub fn open(record: &Record) -> Result<Layers> {
+/// Where the layers of an overlay, and what lies beneath, can be read.
+struct Places {
+    /// The writable side: it holds `upper`, or `file`.
+    written: Option<String>,
+    /// The tree of the source, or its file.
+    source: PathBuf,
+    base: String,
+    /// What is mounted for this look alone, where nobody else finds it.
+    _mounted: (Option<base::Content>, Option<OwnedFd>),
+}
+
+/// Finds the layers: those that are up, or, of an overlay that is stopped or held back, its data as it lies there.
+fn places(record: &Record) -> Result<Places> {
     let paths = OverlayPaths::new(&record.name, record.lifetime);
     let version = record.version().context("the record has no version in use")?;
-    if target::mounts()?.top(&paths.base()).is_none() {
-        let text = format!("{} is not up: its layers cannot be seen", record.name);
-        return Err(Fault::data(text).into());
+    let is_writable = record.mode == Mode::Writable;
+    if target::mounts()?.top(&paths.base()).is_some() {
+        let written = is_writable.then(|| paths.version(version.number).written());
+        let source = layers::source_content(record, version);
+        return Ok(Places { written, source, base: paths.base(), _mounted: (None, None) });
     }
+    let content = base::content(record, version.source.number, &version.source.kind)?;
+    let (mut written, mut image) = (is_writable.then(|| paths.writable(version.number)), None);
+    if is_writable && record.lifetime == Lifetime::Persistent {
+        // Writable, so that a journal is replayed that a crash left: without that, what was written last is not seen.
+        let mounted = loops::mount(&paths.writable_image(version.number), "ext4", Access::Write)?;
+        written = Some(merged::through_proc(mounted.as_fd()));
+        image = Some(mounted);
+    }
+    let (source, base) = (content.path.clone(), record.target.to_string());
+    Ok(Places { written, source, base, _mounted: (Some(content), image) })
+}
+
+/// Opens the layers of an overlay over a directory.
+pub fn open(record: &Record) -> Result<Layers> {
+    let places = places(record)?;
     let open = |path: &str| {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rfs::open(path, flags, rfs::Mode::empty()).with_context(|| format!("opening {path}"))
     };
     let (mut roots, mut by) = (Vec::new(), Vec::new());
-    if record.mode == Mode::Writable {
-        roots.push(open(&paths.version(version.number).upper())?);
+    if let Some(written) = &places.written {
+        roots.push(open(&format!("{written}/upper"))?);
         by.push(By::Written);
     }
-    roots.push(open(&layers::source_content(record, version).to_string_lossy())?);
+    roots.push(open(&places.source.to_string_lossy())?);
     by.push(By::Source);
-    Ok(Layers { merged: MergedDir::of_roots(roots)?, by, base: open(&paths.base())? })
+    Ok(Layers { merged: MergedDir::of_roots(roots)?, by, base: open(&places.base)? })
 }
 
 /// Everything that an overlay changes, in order of path.
@@ -82,9 +111,13 @@ pub fn changes(record: &Record, against: Against) -> Result<Vec<Change>> {
 
 /// A target that is a file has one line, or none.
 fn file(record: &Record) -> Result<Vec<Change>> {
-    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    let places = places(record)?;
     let stat = |path: &str| rfs::stat(path).with_context(|| format!("looking at {path}"));
-    let (before, after) = (stat(&paths.base())?, stat(record.target.as_str())?);
+    let after = match &places.written {
+        Some(written) => format!("{written}/file"),
+        None => places.source.to_string_lossy().into_owned(),
+    };
+    let (before, after) = (stat(&places.base)?, stat(&after)?);
     let name = record.target.as_str().rsplit('/').next().unwrap_or_default().to_owned();
     let by = if record.mode == Mode::Writable { By::Written } else { By::Source };
     let change =

@@ -75,7 +75,9 @@ impl Look {
         }
         let written = OverlayPaths::new(&record.name, record.lifetime).in_use().written();
         let found = rustix::fs::statvfs(written.as_str()).ok()?;
-        let left = (found.f_bavail * found.f_frsize).min(record.size);
-        Some(Room { used: record.size - left, left })
+        // The file system may be larger than what was asked for: its tables and its journal are beside it.
+        let used = found.f_blocks.saturating_sub(found.f_bfree) * found.f_frsize;
+        let left = (found.f_bavail * found.f_frsize).min(record.size.saturating_sub(used));
+        Some(Room { used, left })
     }
 }

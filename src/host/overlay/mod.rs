@@ -9,6 +9,7 @@ pub mod busy;
 pub mod commit;
 pub mod copy;
 pub mod copy_meta;
+pub mod declare;
 pub mod diff;
 pub mod export;
 pub mod import;

@@ -2,15 +2,19 @@
 //! What follows from what was found is `crate::overlay::recovery`'s; here it is found and done.
 //! It runs at boot, and before every act: so a killed process leaves nothing that the next one trips over.
 
+use super::measure::{Look, State};
 use super::registry::{self, Registry};
 use super::{apply, base, layers, remove, target, units, version};
 use crate::host::files;
 use crate::host::journal::{Entry, Journal, Weight};
 use crate::layout::{HOST_OVERLAYS, HOST_OVERLAYS_LIVE};
 use crate::message::{self, MessageId};
-use crate::overlay::record::OnChange;
-use crate::overlay::recovery::{Cure, Found, Mounted, When, cure};
+use crate::overlay::mount_table::MountTable;
+use crate::overlay::record::{Lifetime, Mode, OnChange, SourceKind};
+use crate::overlay::recovery::{Cure, Data, Found, Mounted, When, cure};
+use crate::overlay::units::Names;
 use crate::overlay::{OverlayName, OverlayPaths, Record};
+use crate::verity::Fault;
 use anyhow::Result;
 use std::path::Path;
 
@@ -64,6 +68,12 @@ fn one(record: &Record, when: When, journal: &Journal) -> Result<bool> {
             tidy(record)?;
             told(&format!("{}: version {} had been recorded and is in its place now", record.name, record.current));
         }
+        Cure::Erase => {
+            // No systemctl stop: where the overlay is declared anew, that would cancel the start that waits for this.
+            units::remove(record)?;
+            remove::erase(record)?;
+            told(&format!("{}: its data is gone, and so it was removed", record.name));
+        }
         // The unit that the generator made of its file brings it up.
         Cure::Mount if record.declared.is_some() => return Ok(false),
         Cure::Mount => mount(record, journal)?,
@@ -76,28 +86,69 @@ pub fn find(record: &Record) -> Result<Found> {
     let table = target::mounts()?;
     let mounted = if table.top(record.target.as_str()).is_some() { Mounted::Yes } else { Mounted::No };
     let in_use = layers::version_in_use(&OverlayPaths::new(&record.name, record.lifetime));
-    Ok(Found { mounted, in_use })
+    Ok(Found { mounted, in_use, data: data(record, &table) })
+}
+
+/// Whether the mounts are there that the data of a transient overlay is.
+fn data(record: &Record, mounts: &MountTable) -> Data {
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
+    let Some(version) = record.version().filter(|_| record.lifetime == Lifetime::Transient) else { return Data::Whole };
+    let source = (version.source.kind == SourceKind::Tree).then(|| paths.source(version.source.number));
+    let written = (record.mode == Mode::Writable).then(|| paths.writable(version.number));
+    let whole = source.iter().chain(&written).all(|place| mounts.top(place).is_some());
+    if whole { Data::Whole } else { Data::Gone }
+}
+
+/// Refuses an overlay that does not lie over its target: a new version has nothing whose place it could take.
+pub fn refuse_if_down(record: &Record) -> Result<()> {
+    let name = &record.name;
+    let unit = Names::new(name, &record.target).mount;
+    let text = match Look::now()?.state(record) {
+        State::Held(why) => format!("{name} is held back: {why}. Run veneer overlay accept {name} first"),
+        State::Stopped => format!("{name} is not mounted: run systemctl start {unit} first"),
+        State::Active | State::Changing => return Ok(()),
+    };
+    Err(Fault::data(text).into())
 }
 
 /// Brings a persistent overlay back, unless what lies beneath has changed and it says to wait.
 fn mount(record: &Record, journal: &Journal) -> Result<()> {
     tidy(record)?;
-    let paths = OverlayPaths::new(&record.name, record.lifetime);
     let found = target::find(&record.target)?;
     if found.path != record.target || found.kind != record.kind {
         anyhow::bail!("{} is not what it was when the overlay was applied", record.target);
     }
+    match look_at_base(record, journal)? {
+        Verdict::Hold(_) => Ok(()),
+        Verdict::Mount => {
+            units::write(record)?;
+            units::start(&[record])
+        }
+    }
+}
+
+/// What follows from what lies beneath.
+pub(super) enum Verdict {
+    /// The overlay may be mounted.
+    Mount,
+    /// It waits until somebody has looked, for this reason.
+    Hold(String),
+}
+
+/// Looks at what lies beneath an overlay that is not mounted, and tells if it has changed.
+pub(super) fn look_at_base(record: &Record, journal: &Journal) -> Result<Verdict> {
+    let paths = OverlayPaths::new(&record.name, record.lifetime);
     let changed = changed_base(record)?;
     files::make_directory(&paths.live, 0o755)?;
     match (&changed, record.base_changed) {
         (Some(why), OnChange::Hold) => {
             std::fs::write(paths.held(), format!("{why}\n"))?;
             let text = format!(
-                "{} is held back: {why}. Look at it with veneer overlay diff, then veneer overlay accept {}",
-                record.name, record.name
+                "{name} is held back: {why}. Look at it with veneer overlay diff {name}, then veneer overlay accept {name}",
+                name = record.name
             );
             say(Weight::Warning, message::HOST_OVERLAY_HELD, record, journal, &text);
-            return Ok(());
+            return Ok(Verdict::Hold(why.clone()));
         }
         (Some(why), OnChange::Warn) => {
             let text = format!("{} lies over something else than before: {why}", record.name);
@@ -106,8 +157,7 @@ fn mount(record: &Record, journal: &Journal) -> Result<()> {
         (None, _) => {}
     }
     files::remove_file(&paths.held())?;
-    units::write(record)?;
-    units::start(&[record])
+    Ok(Verdict::Mount)
 }
 
 /// What is different beneath an overlay that is not mounted.

@@ -16,7 +16,7 @@ pub fn remove(record: &Record) -> Result<()> {
 
 /// Goes on with a removal that was begun.
 pub fn finish(record: &Record) -> Result<()> {
-    units::stop(record)?;
+    units::stop_if_up(record)?;
     units::remove(record)?;
     units::forget(record)?;
     erase(record)

@@ -3,13 +3,15 @@
 //! The units are `veneer-overlay-host@.service` and `veneer-overlay-recover.service`.
 
 use super::registry::Registry;
-use super::{apply, layers, recover as recovery};
+use super::{declare, layers, recover as recovery};
+use crate::host::boot::Boot;
 use crate::host::journal::{Entry, Journal, Weight};
 use crate::message;
 use crate::overlay::{OverlayName, Record, Spec};
 use crate::sysexits::Exit;
 use crate::verity::Fault;
 use anyhow::Result;
+use std::path::Path;
 
 /// Brings the layers of an overlay up.
 pub fn up(name: &OverlayName, journal: &Journal) -> Exit {
@@ -17,9 +19,9 @@ pub fn up(name: &OverlayName, journal: &Journal) -> Exit {
     outcome(name, "bringing up the layers of", done, journal)
 }
 
-/// Makes a declared overlay, unless its data is there, and brings its layers up.
+/// Makes a declared overlay what its file says, and brings its layers up.
 pub fn declare(spec: &Spec, journal: &Journal) -> Exit {
-    outcome(&spec.name, "bringing up the layers of", apply::declare(spec), journal)
+    outcome(&spec.name, "bringing up the layers of", declare::declare(spec, journal), journal)
 }
 
 /// Takes the layers of an overlay off; one that has no record (any more) has none.
@@ -28,8 +30,12 @@ pub fn down(name: &OverlayName, journal: &Journal) -> Exit {
     outcome(name, "taking off the layers of", done, journal)
 }
 
-/// Finishes or undoes what was broken off, and brings persistent overlays back.
+/// Finishes or undoes what was broken off, and brings persistent overlays back; nothing if the kernel's command line says
+/// that nothing of ours is wanted.
 pub fn recover(journal: &Journal) -> Exit {
+    if Boot::read(Path::new("/")).is_switched_off() {
+        return Exit::Success;
+    }
     match recovery::at_boot(journal) {
         Ok(()) => Exit::Success,
         Err(error) => {

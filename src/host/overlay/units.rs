@@ -19,8 +19,12 @@ pub fn systemd() -> Result<Systemctl> {
     Ok(Systemctl::running().ok_or_else(|| Fault::unavailable("an overlay over the host needs a running systemd"))?)
 }
 
-/// Writes the mount unit of an overlay, which is not mounted: its target's mount is what it has to keep to.
+/// Writes the mount unit of an overlay, which is not mounted: its target's mount is what it has to keep to. A declared one
+/// has the generator's.
 pub fn write(record: &Record) -> Result<()> {
+    if record.declared.is_some() {
+        return Ok(());
+    }
     let guards = mounting::guards(record.target.as_str())?;
     let set =
         of_record(record, &guards).map_err(|twice| Fault::failure(format!("two units want to be {}", twice.path)))?;
@@ -72,6 +76,14 @@ pub fn stop(record: &Record) -> Result<()> {
         systemd()?.act(&["stop", "--", names.layers.as_str()]).context("stopping the overlay's units")?;
     }
     Ok(())
+}
+
+/// The same, unless neither is up: a start of a declared overlay that waits for the recovery at boot would be cancelled.
+pub fn stop_if_up(record: &Record) -> Result<()> {
+    let names = Names::new(&record.name, &record.target);
+    let states = systemd()?.show(&[names.mount.to_string(), names.layers.to_string()], "ActiveState")?;
+    let is_down = |line: &str| matches!(line, "" | "ActiveState=inactive" | "ActiveState=failed");
+    if states.lines().all(is_down) { Ok(()) } else { stop(record) }
 }
 
 /// Has systemd forget that units failed, so that their names are free.

@@ -16,8 +16,8 @@ before_reboot() {
 	# A service that runs a program of one, and keeps a file of it open that it writes to.
 	cp /bin/busybox /root/down/bin/
 	veneer overlay apply down-service /root/down/bin "$target/bin" --writable --persistent --size=8M >/dev/null
-	printf '[Service]\nExecStart=%s/busybox sh -c "exec 3>>%s/open; while echo line >&3; do %s/busybox sleep 0.1; done"\n' \
-		"$target/bin" "$target/bin" "$target/bin" >/run/systemd/system/down-holder.service
+	printf '[Service]\nExecStart=%s/busybox sh -c "exec 3>>%s/open; while echo line >&3; do %s/busybox sleep 0.1; done"\nExecStop=%s/busybox cp %s/precious /root/down.stopped\n' \
+		"$target/bin" "$target/bin" "$target/bin" "$target/bin" "$target/bin" >/run/systemd/system/down-holder.service
 	systemctl daemon-reload
 	systemctl start down-holder.service
 	eventually 5 test -s "$target/bin/open"
@@ -27,6 +27,8 @@ before_reboot() {
 after_reboot() {
 	local said
 	expect "$(cat "$target/bin/precious")" precious
+	# What it stops by ran from the overlay, too: that comes off when the service has stopped.
+	expect "$(cat /root/down.stopped)" precious
 	[ "$(wc -l <"$target/bin/open")" -gt 0 ]
 	expect "$(sort -u "$target/bin/open")" line
 	# What went wrong while going down is in the journal of the boot before, as long as that was written.
@@ -36,5 +38,5 @@ after_reboot() {
 	if journalctl -b -k -o cat --no-pager | grep -E 'EXT4-fs \(loop[0-9]+\): (recovery|INFO: recovery)'; then fail "it was not taken off"; fi
 	veneer overlay remove down-service >/dev/null
 	expect "$(veneer overlay list | grep -c '^down-')" 0 || :
-	rm -rf /root/down "$target"
+	rm -rf /root/down /root/down.stopped "$target"
 }

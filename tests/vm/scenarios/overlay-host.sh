@@ -50,6 +50,11 @@ for lifetime in "" --persistent; do
 	mkdir "$target/dir" && mv "$target/greeting" "$target/dir/"
 	fails_with "No space left" sh -c "head -c 8M /dev/zero >$target/big"
 	rm "$target/big"
+	head -c 1M /dev/zero >"$target/mib"
+	sync -f "$target/mib"
+	used=$(field site used) left=$(field site left)
+	[ $((used >> 20)) = 1 ] && [ $((left >> 20)) = 2 ] || fail "1 of 4 MiB is written ($lifetime): used $used, left $left"
+	rm "$target/mib"
 	veneer overlay reset site
 	expect "$(ls "$target" | paste -sd ' ')" "both greeting other"
 	veneer overlay rollback site

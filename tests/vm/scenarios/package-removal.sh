@@ -1,4 +1,5 @@
-# What it shows: removing Veneer's package with apps running leaves nothing mounted, and installing it needs no reboot.
+# What it shows: removing Veneer's package with apps, sessions and overlays up leaves nothing mounted and takes nothing away
+# that was written; installing it needs no reboot.
 # Container: yes
 # Timeout: 180
 
@@ -28,8 +29,22 @@ for id in plain waiting timed; do
 done
 echo 'listen = ["8090"]' >>"$APPS/waiting.toml"
 echo 'schedule = "daily"' >>"$APPS/timed.toml"
+mkdir -p /opt/copied /root/over /usr/share/veneer-removal/{kept,passing}
+echo 1 >/opt/copied/file
+app copied <<-TOML
+	[image]
+	directory = "/opt/copied"
+	[session]
+	kind = "tree"
+	[service]
+	exec = ["/bin/true"]
+TOML
 reload
 mounts_and_devices >/run/veneer-test/none
+veneer overlay apply kept /root/over /usr/share/veneer-removal/kept --writable --persistent --size=4M
+veneer overlay apply passing /root/over /usr/share/veneer-removal/passing --writable --size=4M
+echo precious >/usr/share/veneer-removal/kept/file
+systemctl start veneer-clone-copied@one.service
 start plain
 systemctl start app-waiting.socket app-timed.timer
 timeout 5 busybox nc 127.0.0.1 8090 </dev/null || :
@@ -41,6 +56,8 @@ mounts_and_devices | diff /run/veneer-test/none - || fail "removal left this beh
 [ ! -e /usr/libexec/veneer ] || fail "removal left programs"
 [ -f "$STORE/plain.raw" ] || fail "removal took the admin's images away"
 [ -f "$APPS/plain.toml" ] || fail "removal took the admin's apps away"
+[ -z "$(ls /var/lib/veneer/sessions/copied 2>/dev/null)" ] || fail "removal left a session behind"
+[ -z "$(ls -A /usr/share/veneer-removal/kept)" ] || fail "removal left an overlay over the host"
 for unit in app@plain.service app-waiting.socket app-timed.timer; do
 	! systemctl is-active --quiet "$unit" || fail "$unit is still active"
 done
@@ -51,6 +68,10 @@ fails_with 'not found' systemctl start app@plain.service
 dpkg -i "$package"
 start plain
 running plain
+systemctl start veneer-overlay-recover.service
+expect "$(cat /usr/share/veneer-removal/kept/file)" precious
+expect "$(veneer overlay list | awk 'NR > 1 { print $1 }')" kept
+veneer overlay remove kept
 stop plain
 eventually 10 test ! -e /run/veneer/apps/plain
 mounts_and_devices | diff /run/veneer-test/none - || fail "this was left behind"

@@ -18,9 +18,9 @@ shared=/srv/shared
 mkdir -p "$shared/alice/Documents" "$shared/safe/letters" "$shared/safe/empty"
 echo dear | tee "$shared/alice/Documents/letter" "$shared/safe/letters/letter" >"$shared/notes"
 chown -R nobody: "$shared/alice"
-find "$shared" | sort >/run/veneer-test/before
+find "$shared" | sort >/run/veneer-test/shared
 settings() { mkdir -p /etc/veneer && printf '[session]\ndirectory = "%s"\n' "$1" >/etc/veneer/veneer.toml; }
-unchanged() { expect "$(find "$shared" | sort)" "$(cat /run/veneer-test/before)"; }
+unchanged() { expect "$(find "$shared" | sort)" "$(cat /run/veneer-test/shared)"; }
 unit() { echo "veneer-clone-safe@$1.service"; }
 
 settings /home
