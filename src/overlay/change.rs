@@ -83,6 +83,14 @@ impl Change {
         }
     }
 
+    /// Says nothing of what lies beneath, not even whether anything does.
+    pub fn conceal(&mut self) {
+        self.before = None;
+        if self.became == Became::Changed {
+            self.became = Became::Added;
+        }
+    }
+
     /// What is to be told of the file: as it is now, or as it was.
     pub fn look(&self) -> Option<Look> {
         self.after.or(self.before)

@@ -2,6 +2,7 @@
 //! It mounts nothing; `host::overlay` does. It asks polkit, counts, and has the source copied and checked.
 //! The order is docs/overlays.md's ("Users"): refuse what costs nothing to refuse, ask, copy, check, count again, do.
 
+use super::closed;
 use super::copy::{Copied, Copier, Kind};
 use super::inspect;
 use super::peer::{Peer, groups_of_owner};
@@ -16,7 +17,7 @@ use crate::host::overlay::registry::{self, Registry};
 use crate::host::overlay::{act, apply as laying, busy, copy as tree, recover, remove as removal, target, version};
 use crate::host::trusted::{Trusted, Wanted as Sought};
 use crate::overlay::record::{Act, Lifetime as Stay, Mode, Version};
-use crate::overlay::{OverlayName, Record, Spec};
+use crate::overlay::{OverlayName, OverlayPaths, Record, Spec};
 use crate::path::AbsPath;
 use crate::request::call::{Access, Apply, Busy, Dry, Interaction, Lifetime};
 use crate::request::{Denial, Holding, Rules};
@@ -61,7 +62,14 @@ pub(super) fn apply(peer: &Peer, ask: &Apply, mut descriptors: Vec<OwnedFd>) -> 
 fn lay(spec: &Spec, rules: &Rules, copied: &Copied) -> Result<(), Denial> {
     let source = version::open(spec.source.as_str()).map_err(failed)?;
     let limits = tree::Limits { bytes: copied.bytes, entries: copied.files };
-    let inspect = |path: &Path| inspect::inspect(path, rules);
+    let base = OverlayPaths::new(&spec.name, spec.lifetime).base();
+    // Before the first version, nothing hides the target.
+    let is_hidden = target::mounts().map_err(failed)?.top(&base).is_some();
+    let beneath = if is_hidden { base.as_str() } else { spec.target.as_str() };
+    let inspect = |path: &Path| {
+        inspect::inspect(path, rules)?;
+        closed::refuse_opening(path, Path::new(beneath))
+    };
     let request = laying::Request { spec: spec.clone(), source, limits, by: Act::Apply, inspect: &inspect };
     laying::apply(&[request], &journal()).map(drop).map_err(failed)
 }

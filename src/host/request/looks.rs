@@ -7,10 +7,10 @@ use super::peer::Peer;
 use crate::host::overlay::diff::{Against, changes};
 use crate::host::overlay::registry::Registry;
 use crate::host::overlay::target;
-use crate::overlay::OverlayName;
 use crate::overlay::change::By;
-use crate::overlay::record::Mode;
+use crate::overlay::record::{Kind, Mode};
 use crate::overlay::units::mount_source;
+use crate::overlay::{OverlayName, OverlayPaths};
 use crate::request::Denial;
 use crate::request::call::Compared;
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ pub(super) fn list() -> Result<Value, Denial> {
     Ok(json!({ "overlays": overlays }))
 }
 
-/// What a user's own overlay changes. What others have written is told where everybody could look it up.
+/// What a user's own overlay changes. What others have written, and what lies beneath, is told where everybody could look
+/// it up.
 pub(super) fn diff(peer: &Peer, name: &OverlayName, compared: Compared) -> Result<Value, Denial> {
     let record = own(peer, name, &Registry::read().map_err(failed)?)?;
     let against = match compared {
@@ -49,7 +50,13 @@ pub(super) fn diff(peer: &Peer, name: &OverlayName, compared: Compared) -> Resul
     };
     let mut found = changes(&record, against).map_err(failed)?;
     let target = Path::new(record.target.as_str());
-    found.retain(|change| change.by != By::Written || is_open(target, &change.path));
+    if record.kind == Kind::Directory {
+        let base = OverlayPaths::new(name, record.lifetime).base();
+        found.retain(|change| change.by != By::Written || is_open(target, &change.path));
+        for change in found.iter_mut().filter(|change| !is_open(Path::new(&base), &change.path)) {
+            change.conceal();
+        }
+    }
     Ok(json!({ "target": record.target.as_str(), "changes": found }))
 }
 
@@ -73,7 +80,7 @@ pub(super) fn history(peer: &Peer, name: &OverlayName) -> Result<Value, Denial> 
     Ok(json!({ "versions": versions }))
 }
 
-/// Whether everybody may look into all directories that a path below the target is in.
+/// Whether everybody may look into all directories that a path below a target, or what lies beneath it, is in.
 fn is_open(target: &Path, path: &str) -> bool {
     let whole = target.join(path);
     let directories = whole.ancestors().skip(1).take_while(|directory| directory.starts_with(target));

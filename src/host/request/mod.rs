@@ -4,6 +4,7 @@
 
 mod acts;
 pub mod client;
+mod closed;
 mod copy;
 mod inspect;
 mod looks;

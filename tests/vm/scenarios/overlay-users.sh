@@ -34,7 +34,15 @@ snapshot
 fails_with "veneer-overlay-request.socket" as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
 systemctl start veneer-overlay-request.socket
 
-# Allowed is one user, one target; the copy is root's.
+# Allowed is one user, one target; the copy is root's. It opens no directory, and nobody learns what is in one.
+install -d -m 700 "$target/sub"
+echo secret >"$target/sub/own"
+fails_with "sub has mode 0755, and would open a directory of mode 0700" \
+	as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
+chmod 700 /home/veneer-a/source/sub
+as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
+veneer overlay diff mine | grep -q '^C s .*/sub/own$'
+as veneer-a veneer overlay diff mine | grep -q '^A s .*/sub/own$'
 as veneer-a veneer overlay apply mine /home/veneer-a/source "$target"
 expect "$(cat "$target/greeting")" veneer-a
 expect "$(stat -c '%U %G %a' "$target/sub/own")" "root root 600"
