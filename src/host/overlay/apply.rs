@@ -9,10 +9,12 @@ use super::registry::{self, Registry};
 use super::version::{self, Opened};
 use super::{layers, mounting, recover, target, units};
 use crate::host::journal::Journal;
+use crate::layout::GENERATOR_DIR;
 use crate::overlay::record::{Act, Kind, Mode};
-use crate::overlay::units::Plan;
+use crate::overlay::units::{LAYERS, Plan};
 use crate::overlay::{OverlayName, OverlayPaths, Record, Spec};
 use crate::path::AbsPath;
+use crate::unit::UnitName;
 use crate::verity::Fault;
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -66,8 +68,24 @@ pub struct Applied {
 /// Finds out what requests come to, without doing anything.
 pub fn plan(specs: &[&Spec], registry: &Registry) -> Result<Vec<Planned>> {
     let planned = resolve(specs, registry)?;
-    planned.iter().filter_map(|one| one.existing.as_ref()).try_for_each(recover::refuse_if_down)?;
+    for one in &planned {
+        match &one.existing {
+            Some(record) => recover::refuse_if_down(record)?,
+            None => refuse_declared(&one.name)?,
+        }
+    }
     Ok(planned)
+}
+
+/// What a file declares comes up by its own units: they would wait for the lock of the act that starts them.
+fn refuse_declared(name: &OverlayName) -> Result<()> {
+    let layers = UnitName::service_of(LAYERS, name.as_instance());
+    let generated = format!("{GENERATOR_DIR}/{layers}.d");
+    if std::fs::exists(&generated).with_context(|| format!("looking for {generated}"))? {
+        let what = "is declared in overlays.d: start its mount, or mask its file and reload";
+        return Err(Fault::data(format!("{name} {what}")).into());
+    }
+    Ok(())
 }
 
 /// The same for overlays that need not be up.

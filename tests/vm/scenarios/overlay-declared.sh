@@ -20,6 +20,11 @@ declare_site() {
 }
 follows() { systemctl restart "$layers" "$target"; }
 
+# One that is not up is not applied by hand: its units would wait for the act that starts them.
+declare_site a
+fails_with 'is declared in overlays.d' timeout 20 veneer overlay apply site /root/declared/b "$target"
+expect "$(veneer overlay list)" "no overlay lies over this host"
+
 for lifetime in 'persistent = false' 'persistent = true'; do
 	writable=('mode = "writable"' "$lifetime")
 	declare_site a "${writable[@]}" 'size = "2M"'
