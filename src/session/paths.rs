@@ -38,7 +38,7 @@ impl SessionPaths {
         format!("{}/{DISK}", self.dir)
     }
 
-    /// The copy of the root: a link, or an overlay's mount.
+    /// The root: a mount, of the copy of a tree or of an overlay.
     pub fn root(&self) -> String {
         format!("{}/{ROOT}", self.dir)
     }

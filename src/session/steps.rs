@@ -40,6 +40,13 @@ pub enum Step {
         /// Where it is mounted.
         at: String,
     },
+    /// A tree's copy, seen where others rely on it.
+    Bind {
+        /// The copy.
+        from: String,
+        /// Where it is mounted.
+        at: String,
+    },
     /// A link to the copy.
     Link {
         /// Where the link is.
@@ -61,6 +68,7 @@ impl fmt::Display for Step {
             Self::Overlay { lower, data, at } => {
                 write!(f, "mount an overlay at {at}: {} below, {data} for what is written", lower.join(", "))
             }
+            Self::Bind { from, at } => write!(f, "mount {from} at {at}"),
             Self::Link { at, to } => write!(f, "link {at} to {to}"),
             Self::Mark(path) => write!(f, "write the mark {path}"),
         }

@@ -5,7 +5,7 @@
 
 use super::base::Base;
 use super::copy_file::{self, Copied};
-use super::{claim, copy_tree, grow, overlay, remove, sharing};
+use super::{claim, copy_tree, grow, overlay, remove, root, sharing};
 use crate::app::{FileSystem, Image, ImageFile, Reflink, SessionKind};
 use crate::host::notify::Progress;
 use crate::host::trusted::{Trusted, Wanted};
@@ -93,7 +93,7 @@ impl Job {
             What::Tree { path, .. } => {
                 let to = format!("{}/{ROOT}", self.data);
                 steps.push(Step::Tree { from: path.clone(), to: to.clone() });
-                steps.push(Step::Link { at: self.paths.root(), to });
+                steps.push(Step::Bind { from: to, at: self.paths.root() });
             }
             What::Overlay => steps.push(Step::Overlay {
                 lower: create.source.lower.iter().map(ToString::to_string).collect(),
@@ -142,7 +142,7 @@ impl Job {
         let mut progress = Progress::begin(format!("copying {path}"), 0);
         let copied = copy_tree::copy(from, opened, create.reflink, |done| progress.reached(done));
         let copied = copied.with_context(|| format!("copying {path} to {to}"))?;
-        crate::host::files::link(&self.paths.root(), &to)?;
+        root::bind(&to, &self.paths.root(), create.source.set_id)?;
         Ok(copied)
     }
 

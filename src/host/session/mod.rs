@@ -15,5 +15,6 @@ pub mod marks;
 pub mod overlay;
 pub mod reap;
 pub mod remove;
+mod root;
 pub mod sharing;
 pub mod users;

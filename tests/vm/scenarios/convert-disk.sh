@@ -1,6 +1,5 @@
 # What it shows: a signed disk image is one that systemd takes apart by itself: root, hash tree and signature.
 # Once: trixie
-# Container: yes
 
 snapshot
 dir=$(mktemp -d)

@@ -1,5 +1,6 @@
 # What it shows: on Btrfs all subvolumes share data, so copies of images and of directories cost nothing there, and a subvolume that a session makes goes with it.
 # Container: yes
+# Once: trixie
 # Timeout: 180
 
 pool=/srv/pool
