@@ -440,7 +440,10 @@ fn an_ext4_image_stays_one_with_its_size_its_journal_and_all_that_was_in_it() {
     let mut case = Case::new();
     let (agent, more) = (case.file("agent", "#!/bin/sh\n"), case.file("more", "#!/bin/sh\ntrue\n"));
     let (sized, out) = (case.shown("sized"), case.shown("out"));
-    case.inject_well("base.raw", &["--agent", &agent, "--output", &sized, "--size", "40M"]);
+    let wanted = ["--agent", &agent, "--output", &sized, "--size", "40M", "--format", "ext4"];
+    // An EROFS image does not become another one by the way.
+    assert_eq!(case.inject("base.raw", &wanted[..6]).code, Some(64));
+    case.inject_well("base.raw", &wanted);
     let ended = case.inject_well("sized.raw", &["--agent", &more, "--output", &out, "--replace"]);
     assert_eq!(ended.said, "put more at /sbin/vm-agent, in the place of what is there (which is /usr/sbin/vm-agent)\n");
     run("e2fsck", &["-fn", &case.shown("out.raw")].map(OsStr::new));
