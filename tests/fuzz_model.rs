@@ -1,11 +1,16 @@
 //! The fuzzer's list of what may stand in a unit knows everything that the planner writes: each app of the examples
-//! and of the golden cases passes it. Without this the list falls behind unseen, since fuzzing is not part of the tests.
+//! and of the golden cases passes it; and its rules for requests know every method. Without this they fall behind unseen,
+//! since fuzzing is not part of the tests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 #[path = "../fuzz/src/units.rs"]
 #[allow(unreachable_pub, reason = "a library's file there")]
 mod units;
+
+#[path = "../fuzz/src/request.rs"]
+#[allow(unreachable_pub, reason = "a library's file there")]
+mod request;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,4 +50,16 @@ fn every_golden_app_has_only_settings_the_fuzzer_knows() {
         files("tests/golden", "txt").iter().map(|path| fs::read_to_string(path).expect("case")).collect();
     let verdicts: Vec<Verdict> = cases.iter().flat_map(|case| apps(case)).map(prove).collect();
     assert!(verdicts.iter().filter(|verdict| **verdict == Verdict::Planned).count() > 12, "{verdicts:?}");
+}
+
+#[test]
+fn what_is_asked_by_every_method_passes_the_fuzzers_rules() {
+    let name = "{\"name\":\"a\"}";
+    let methods =
+        [("List", "{}"), ("Diff", name), ("History", name), ("Reset", name), ("Rollback", name), ("Remove", name)];
+    for (method, parameters) in methods {
+        let call = format!("{{\"method\":\"io.veneer.Overlay.{method}\",\"parameters\":{parameters}}}\0");
+        // In pieces of four bytes, with no descriptor.
+        request::prove_request(&[b"\x03", call.as_bytes()].concat());
+    }
 }

@@ -1,9 +1,9 @@
 //! Any bytes as what a user sends to `veneer-overlay-request.socket`, and what must hold whatever they are.
 //! The answers are read again as a client reads them; what is taken is compared with rules that are written here anew.
 
+use veneer::request::Denial;
 use veneer::request::call::{Access, Apply, DESCRIPTORS_MAX, Request};
 use veneer::request::message::{Call, MESSAGE_MAX, Reply, Stream, refusal};
-use veneer::request::Denial;
 
 /// Cuts bytes into messages, reads each, and looks at what was taken or refused.
 ///
@@ -36,8 +36,14 @@ pub fn prove_request(bytes: &[u8]) {
 fn prove_taken(request: &Request, descriptors: usize) {
     let wanted = if let Request::Apply(apply) = request { prove_apply(apply) } else { 0 };
     assert_eq!(wanted, descriptors, "descriptors that nobody takes");
-    if let Request::Diff(name) | Request::Reset(name, _) | Request::Remove(name, ..) = request {
-        prove_name(name.as_str());
+    match request {
+        Request::Info | Request::Description(_) | Request::List => {}
+        Request::Apply(apply) => prove_name(apply.name.as_str()),
+        Request::Diff(name, _)
+        | Request::History(name)
+        | Request::Reset(name, _)
+        | Request::Rollback(name, ..)
+        | Request::Remove(name, ..) => prove_name(name.as_str()),
     }
 }
 
