@@ -15,6 +15,8 @@ mod request;
 use std::fs;
 use std::path::{Path, PathBuf};
 use units::{Verdict, prove};
+use veneer::request::call::Request;
+use veneer::request::message::Call;
 
 /// The files of a directory of the source tree with this ending, in order.
 fn files(directory: &str, ending: &str) -> Vec<PathBuf> {
@@ -55,11 +57,14 @@ fn every_golden_app_has_only_settings_the_fuzzer_knows() {
 #[test]
 fn what_is_asked_by_every_method_passes_the_fuzzers_rules() {
     let name = "{\"name\":\"a\"}";
-    let methods =
-        [("List", "{}"), ("Diff", name), ("History", name), ("Reset", name), ("Rollback", name), ("Remove", name)];
-    for (method, parameters) in methods {
-        let call = format!("{{\"method\":\"io.veneer.Overlay.{method}\",\"parameters\":{parameters}}}\0");
+    for (method, parameters) in
+        [("List", "{}"), ("Diff", name), ("History", name), ("Reset", name), ("Rollback", name), ("Remove", name)]
+    {
+        let call = format!("{{\"method\":\"io.veneer.Overlay.{method}\",\"parameters\":{parameters}}}");
+        let taken = Call::parse(call.as_bytes()).and_then(|call| Request::read(&call, 0));
+        // What is refused is held to other rules.
+        taken.unwrap_or_else(|denial| panic!("{method}: {denial:?}"));
         // In pieces of four bytes, with no descriptor.
-        request::prove_request(&[b"\x03", call.as_bytes()].concat());
+        request::prove_request(&[b"\x03", call.as_bytes(), b"\0"].concat());
     }
 }

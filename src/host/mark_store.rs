@@ -2,7 +2,7 @@
 //! What a mark says is `crate::live`; nothing here judges it, and reading all marks is `live_marks`' work.
 //! A mark is written whole, under a name that is no id, and renamed.
 
-use crate::layout::{AppPaths, LIVE};
+use crate::layout::{AppPaths, GENERATOR_DIR, LIVE};
 use crate::live::LiveMark;
 use crate::name::AppId;
 use crate::plan;
@@ -11,8 +11,6 @@ use anyhow::{Context, Result};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-/// Where systemd has our generator write (systemd.generator(7)).
-pub const GENERATED: &str = "/run/systemd/generator";
 /// How long a reload under way is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked again.
@@ -50,7 +48,7 @@ pub fn remove(id: &AppId) -> Result<()> {
 
 /// The generated unit whose command line carries the chain's digest.
 pub fn unit(id: &AppId) -> String {
-    format!("{GENERATED}/{}", UnitName::service_of("veneer-verity", id))
+    format!("{GENERATOR_DIR}/{}", UnitName::service_of("veneer-verity", id))
 }
 
 /// The digest of the app's present units, as the generator wrote it; none if it has no units (any more).
@@ -120,7 +118,7 @@ fn collect(id: &AppId) -> Result<Vec<(String, Content)>> {
 }
 
 fn take(path: String, files: &mut Vec<(String, Content)>) -> Result<()> {
-    let full = format!("{GENERATED}/{path}");
+    let full = format!("{GENERATOR_DIR}/{path}");
     let content = match std::fs::read_link(&full) {
         Ok(target) => Content::Link(target.to_string_lossy().into_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -1,7 +1,7 @@
 //! A directory emptied, whatever is in it; whether it may be is `data`'s to know.
 //! It stays inside one directory and one mount: no link is followed and no mount is entered, not even one of the same
-//! file system. Rules: unlinkat(2), openat2(2) `RESOLVE_NO_XDEV`, `RESOLVE_NO_SYMLINKS`; a file system may sort a directory anew while names are taken from it,
-//! so each is read until it is empty.
+//! file system. Rules: unlinkat(2), openat2(2) `RESOLVE_NO_XDEV`, `RESOLVE_NO_SYMLINKS`; a file system may sort a directory
+//! anew while names are taken from it, so each is read until it is empty.
 
 use anyhow::{Context, Result, bail};
 use rustix::fd::OwnedFd;

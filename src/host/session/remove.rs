@@ -1,7 +1,7 @@
 //! `veneer-clone remove`: everything of a session goes, found from its name alone, however far its making had come.
 //! It may run any number of times, also after it was killed; the session's directory goes last, so nothing is forgotten.
-//! Of the data that is named there, only what `data` finds to be this session's is deleted. It touches no other session, and asks nobody whether this one is in use: whoever calls it knows (its unit ends), or
-//! has looked (`reap`).
+//! Of the data that is named there, only what `data` finds to be this session's is deleted. It touches no other session,
+//! and asks nobody whether this one is in use: whoever calls it knows (its unit ends), or has looked (`reap`).
 
 use super::claim::{self, Lock};
 use super::data::{self, Holds};

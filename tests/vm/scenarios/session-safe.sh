@@ -101,4 +101,19 @@ expect "$(head -c 17 /run/veneer/sessions/disk/one/disk.raw)" 'written by nobody
 systemctl stop machine@one.service
 nothing_left
 rm /run/systemd/system/machine@.service
+
+# What the mount of its data keeps programs from, a session's root does, too.
+mkdir /srv/closed
+mount -t tmpfs -o mode=0755,noexec tmpfs /srv/closed
+settings /srv/closed/sessions
+reload
+snapshot
+systemctl start "$(unit closed)"
+found=$(findmnt -rno OPTIONS /run/veneer/sessions/safe/closed/root)
+for option in nosuid nodev noexec; do has ",$found," ",$option," || fail "no $option: $found"; done
+systemctl stop "$(unit closed)"
+nothing_left
+umount /srv/closed
+rm -r /srv/closed /etc/veneer/veneer.toml
+reload
 rm -r /opt/safe
