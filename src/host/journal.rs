@@ -2,6 +2,7 @@
 //! It says each thing in one place only, so that no unit's journal has a line twice.
 //! Rules: systemd.journal-fields(7); `journalctl -u UNIT` also shows root's messages with `OBJECT_SYSTEMD_UNIT=UNIT`.
 
+use super::journal_datagram::JournalDatagram;
 use crate::message::MessageId;
 use crate::name::{AppId, SessionName};
 use std::io::Write as _;
@@ -166,6 +167,17 @@ impl Journal {
             (Sink::Prefixed, weight) => drop(writeln!(std::io::stderr(), "<{}>{text}", priority(weight))),
             (Sink::Nowhere, _) => {}
             (Sink::Plain, _) => drop(writeln!(std::io::stderr(), "{}: {text}", self.program)),
+        }
+    }
+}
+
+/// What was said is there, and known to be the unit's, before the program ends: the journal asks for the unit of a
+/// sender that still runs.
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.to == Sink::Journal {
+            // A journal that hangs has the entries all the same; only their unit may be missing.
+            drop(JournalDatagram::connect().map(JournalDatagram::settle));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Entries for the journal from a program that ends at once, and waiting until the journal has taken them.
 //! The journal finds the unit of an entry by its sender's process: one that has ended by then has no unit, and
-//! `journalctl -u` would not show why its start failed. Programs that stay use `journal`.
+//! `journalctl -u` would not show why its start failed. `journal` speaks to the same socket, and waits by this.
 //! The protocol is "Native Journal Protocol" (systemd.io/JOURNAL_NATIVE_PROTOCOL); values here are single lines.
 
 use super::ioctl;
@@ -23,6 +23,11 @@ impl JournalDatagram {
     /// Opens it, if systemd has connected our standard error to the journal; at a terminal there is none.
     pub fn open() -> Option<Self> {
         std::env::var_os("JOURNAL_STREAM")?;
+        Self::connect()
+    }
+
+    /// Opens it for whoever knows that entries go there.
+    pub fn connect() -> Option<Self> {
         let socket = UnixDatagram::unbound().ok()?;
         socket.connect(SOCKET).ok()?;
         socket.set_write_timeout(Some(PATIENCE)).ok()?;

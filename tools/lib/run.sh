@@ -7,6 +7,9 @@ FAILED=0
 SKIPPED=0
 RUN_DIR=
 BOOT_PATIENCE=${BOOT_PATIENCE:-240}
+# What failed and the first lines it said, if somebody wants to tell it again at the end.
+FAILURES=${FAILURES:-/dev/null}
+FAILED_LINES=0
 
 new_run() {
 	RUN_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/veneer-guest-XXXXXX")
@@ -71,8 +74,16 @@ heard() {
 	@fail) count FAILED "$suite" FAILED "$name" "$took" "$rest" ;;
 	@reboot) GUEST_STATE=boot ;;
 	@finished) GUEST_STATE=finished ;;
-	*) printf '%-8s  %s\n' "$suite" "$2" ;;
+	*) told "$suite" "$2" ;;
 	esac
+}
+
+# What a scenario printed: the guest shows it after the scenario has failed.
+told() {
+	printf '%-8s  %s\n' "$1" "$2"
+	[ "$FAILED_LINES" -gt 0 ] || return 0
+	FAILED_LINES=$((FAILED_LINES - 1))
+	printf '%-8s  %s\n' "$1" "$2" >>"$FAILURES"
 }
 
 count() {
@@ -80,6 +91,10 @@ count() {
 	SCENARIO=
 	printf -v "$counter" '%d' $((${!counter} + 1))
 	printf '%-8s  %-6s  %-32s %6s s  %s\n' "$2" "$3" "$4" "$5" "$6"
+	FAILED_LINES=0
+	[ "$1" = FAILED ] || return 0
+	FAILED_LINES=12
+	printf '%-8s  %-6s  %s  %s\n' "$2" "$3" "$4" "$6" >>"$FAILURES"
 }
 
 # After the last line: was it the end the guest meant?
