@@ -2,6 +2,9 @@
 //! It opens nothing: whether an image is there is found when the app is started.
 //! The keys are those of veneer.app(5).
 
+use crate::convert::Form;
+use crate::inject::Injection;
+use crate::merge::Boot;
 use crate::origin::Origin;
 use crate::path::AbsPath;
 use crate::root_hash::RootHash;
@@ -53,27 +56,16 @@ pub struct Making {
     pub current: AbsPath,
     /// What it is made from.
     pub origin: Origin,
-    /// What is put into it.
-    pub injected: Vec<InjectedFile>,
+    /// As what file system (`type`, `size`).
+    pub form: Form,
+    /// Whether a virtual machine is to start from it (`bootable`).
+    pub boot: Boot,
+    /// What is put into it (`[inject]`).
+    pub injected: Vec<Injection<AbsPath>>,
     /// How many versions stay (`store.keep`).
     pub keep: u32,
     /// How it is fetched.
     pub pull: Pull,
-}
-
-/// A file that is put into an image while it is made (`[inject]`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InjectedFile {
-    /// Where it is on the host.
-    pub source: AbsPath,
-    /// Where it will be in the image.
-    pub target: AbsPath,
-    /// Its permissions.
-    pub mode: u16,
-    /// Its owner.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
 }
 
 /// Files that say how images are fetched (`[pull]`); each has a place of its own if it is not given.

@@ -8,7 +8,7 @@ mod service;
 mod session;
 mod settings;
 
-pub use image::{FileSystem, Image, ImageFile, ImagePlace, InjectedFile, Making, Pull, Trust, Verify};
+pub use image::{FileSystem, Image, ImageFile, ImagePlace, Making, Pull, Trust, Verify};
 pub use overlay::{Overlay, OverlayMode};
 pub use service::{Access, Bind, Credential, Listen, Missing, Profile, Service, ServiceType, State, User};
 pub use session::{Limits, Reflink, SessionKind, Sessions};

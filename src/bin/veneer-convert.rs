@@ -29,6 +29,14 @@ fn main() -> ExitCode {
         }
     };
     let journal = Journal::open("veneer-convert", Caller::Environment);
+    let spec = match injected::with_manifest(spec) {
+        Ok(spec) => spec,
+        Err(problems) => {
+            let entry = Entry::about_image(Weight::Error, message::NOT_CONVERTED, None);
+            problems.iter().for_each(|problem| entry.say(&journal, &problem.to_string()));
+            return Exit::Config.into();
+        }
+    };
     // Signals are blocked before there is a second thread.
     match Interruption::watch("veneer-convert").and_then(|interruption| run(&spec, &interruption, &journal)) {
         Ok(()) => Exit::Success.into(),

@@ -7,22 +7,25 @@ use super::read::{Field, Fields};
 use super::report::Report;
 use super::settings::Host;
 use super::text::File;
-use crate::app::{FileSystem, Image, ImageFile, ImagePlace, InjectedFile, Making, Settings, Trust, Verify};
+use crate::app::{FileSystem, Image, ImageFile, ImagePlace, Making, Settings, Trust, Verify};
+use crate::convert::Form;
+use crate::image::erofs::EqualFiles;
+use crate::image::ext4;
+use crate::inject::Injection;
 use crate::layout::{self, AppPaths};
+use crate::merge::Boot;
 use crate::name::AppId;
 use crate::origin::{Build, Origin};
 use crate::path::AbsPath;
 use crate::root_hash::RootHash;
+use crate::size::Size;
 
 /// Endings of image files, which a bare name goes without.
 const ENDINGS: [&str; 2] = [".raw", ".app.img"];
 /// What is left of a file name's 255 bytes for the longest ending of ours (`.roothash.p7s`).
 const NAME_MAX: usize = 240;
-/// Keys that an image of ours has no use for.
-const NOT_WITH_MADE: [(&str, &str); 2] = [
-    ("type", "is of image files: what is made of a container image is EROFS"),
-    ("fallback", "is of image files: an image that is made when it is needed is never missing"),
-];
+/// Keys that say how an image is made.
+const ONLY_WITH_MADE: [&str; 2] = ["size", "bootable"];
 /// Keys that say nothing about a directory.
 const ONLY_WITH_FILE: [&str; 4] = ["root-hash", "type", "verify", "fallback"];
 
@@ -49,6 +52,7 @@ pub(super) fn read(
         None => {
             // All mistakes at once, though no image comes of it.
             Rest::read(section, host, report);
+            let _mistakes = (size(section, report), boot(section, report));
             None
         }
     }
@@ -96,10 +100,8 @@ fn source<'n, 'a>(section: Fields<'n, 'a>, file: &File, report: &mut Report) -> 
 }
 
 fn directory(section: Fields<'_, '_>, field: Field<'_, '_>, host: &Host<'_>, report: &mut Report) -> Option<Image> {
-    for key in ONLY_WITH_FILE {
-        if let Some(stray) = section.get(key) {
-            stray.error(report, "goes only with an image `file`, and this app has a `directory`");
-        }
+    for stray in ONLY_WITH_FILE.into_iter().chain(ONLY_WITH_MADE).filter_map(|key| section.get(key)) {
+        stray.error(report, "goes only with an image `file`, and this app has a `directory`");
     }
     if let Some(require) = section.get("require") {
         if require.choice(report, &Trust::NAMES).is_some_and(|rank| rank > 0) {
@@ -121,6 +123,9 @@ fn image_file(
     report: &mut Report,
 ) -> Option<ImageFile> {
     let Rest { kind, trust, verify, fallback } = Rest::read(section, host, report);
+    for stray in ONLY_WITH_MADE.into_iter().filter_map(|key| section.get(key)) {
+        stray.error(report, "goes only with `oci` and `build`: an image that is there is as it is");
+    }
     let place = place(field, host, report)?;
     let trust = trust?;
     policy(trust.rank(), section.get("require").unwrap_or(field), "the image", host, report);
@@ -128,7 +133,7 @@ fn image_file(
 }
 
 /// The image, with what is put into it while it is made.
-pub(super) fn with(mut image: Image, injected: Vec<InjectedFile>) -> Image {
+pub(super) fn with(mut image: Image, injected: Vec<Injection<AbsPath>>) -> Image {
     if let Image::File(ImageFile { place: ImagePlace::Made(making), .. }) = &mut image {
         making.injected = injected;
     }
@@ -143,11 +148,11 @@ fn made(
     host: &Host<'_>,
     report: &mut Report,
 ) -> Option<Image> {
-    for (key, said) in NOT_WITH_MADE {
-        if let Some(stray) = section.get(key) {
-            stray.error(report, said);
-        }
+    if let Some(stray) = section.get("fallback") {
+        stray.error(report, "is of image files: an image that is made when it is needed is never missing");
     }
+    let (kind, form) = form(section, report);
+    let boot = boot(section, report);
     let (trust, verify) = (trust(section, report)?, Verify::default());
     let verify = if section.get("verify").is_some() { self::verify(section, Some(&trust), report) } else { verify };
     if trust == Trust::Nothing {
@@ -159,9 +164,41 @@ fn made(
     policy(trust.rank(), section.get("require").unwrap_or(field), "the image", host, report);
     let Settings { keep, pull, .. } = &host.settings;
     let current = AbsPath::parse(&AppPaths::new(id).current()).ok()?;
-    let making = Making { current, origin: origin?, injected: Vec::new(), keep: *keep, pull: pull.clone() };
+    let (injected, pull) = (Vec::new(), pull.clone());
+    let making = Making { current, origin: origin?, form, boot, injected, keep: *keep, pull };
     let place = ImagePlace::Made(Box::new(making));
-    Some(Image::File(ImageFile { place, kind: FileSystem::Erofs, trust, verify, fallback: None }))
+    Some(Image::File(ImageFile { place, kind, trust, verify, fallback: None }))
+}
+
+/// As what a container image is made: EROFS, or ext4 as large as what is in it or as `size` says.
+fn form(section: Fields<'_, '_>, report: &mut Report) -> (FileSystem, Form) {
+    let field = section.get("type");
+    let kind = field.and_then(|field| field.choice(report, &FileSystem::NAMES)).map(|at| FileSystem::NAMES[at]);
+    let kind = kind.and_then(FileSystem::parse).unwrap_or_default();
+    let size = size(section, report);
+    if let (FileSystem::Squashfs, Some(field)) = (kind, field) {
+        field.error(report, "what is made of a container image is \"erofs\" or \"ext4\"");
+    }
+    if let (false, Some(field)) = (kind == FileSystem::Ext4, section.get("size")) {
+        field.error(report, "goes only with type = \"ext4\": an EROFS image is as large as what is in it");
+    }
+    let form = match (kind, size) {
+        (FileSystem::Ext4, Some(size)) => Form::Ext4(ext4::Size::Bytes(size.bytes()), ext4::Journal::BySize),
+        (FileSystem::Ext4, None) => Form::Ext4(ext4::Size::Exact, ext4::Journal::None),
+        _ => Form::Erofs(EqualFiles::Apart),
+    };
+    (kind, form)
+}
+
+fn size(section: Fields<'_, '_>, report: &mut Report) -> Option<Size> {
+    section.get("size").and_then(|field| super::overlay::size(field, report))
+}
+
+fn boot(section: Fields<'_, '_>, report: &mut Report) -> Boot {
+    match section.get("bootable").and_then(|field| field.boolean(report)) {
+        Some(true) => Boot::Made,
+        Some(false) | None => Boot::Left,
+    }
 }
 
 /// `build = { context = "/PATH", file = "Containerfile" }`.

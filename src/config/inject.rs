@@ -8,7 +8,7 @@ use super::node::{At, Kind, parse};
 use super::read::{Field, Fields};
 use super::report::Report;
 use super::text::File;
-use crate::app::{Image, ImageFile, ImagePlace, InjectedFile};
+use crate::app::{Image, ImageFile, ImagePlace};
 use crate::image::limits::check_link;
 use crate::image::tree::{Meta, Mode};
 use crate::inject::{AGENT, Given, Injection, Purpose, What};
@@ -39,13 +39,19 @@ pub fn load_injections(file: &File) -> Result<Vec<Typed>, Vec<Problem>> {
 }
 
 fn read(section: Fields<'_, '_>, report: &mut Report) -> Vec<Typed> {
+    let list = listed(section, INJECT, report);
+    once_each(list, report)
+}
+
+/// Everything, directories before what may lie in them.
+fn listed<'a>(section: Fields<'_, 'a>, sections: &'static [Section], report: &mut Report) -> Vec<(At<'a>, Typed)> {
     let mut list = agent(section, report);
     let kinds: [Listed; 3] =
         [("directory", "inject.directory", directory), ("file", "inject.file", in_file), ("link", "inject.link", link)];
     for kind in kinds {
-        list.extend(each(section, INJECT, kind, report));
+        list.extend(each(section, sections, kind, report));
     }
-    once_each(list, report)
+    list
 }
 
 fn agent<'a>(section: Fields<'_, 'a>, report: &mut Report) -> Vec<(At<'a>, Typed)> {
@@ -76,8 +82,8 @@ fn each<'a>(
     list
 }
 
-/// `[inject]` of an app's file: the agent and files go into an image that is made for the app, and into no other.
-pub(super) fn of_app(section: Fields<'_, '_>, image: Option<&Image>, report: &mut Report) -> Vec<InjectedFile> {
+/// `[inject]` of an app's file: it goes into an image that is made for the app, and into no other.
+pub(super) fn of_app(section: Fields<'_, '_>, image: Option<&Image>, report: &mut Report) -> Vec<Injection<AbsPath>> {
     let made = matches!(image, None | Some(Image::File(ImageFile { place: ImagePlace::Made(_), .. })));
     if let (Some(at), false) = (section.at, made) {
         let text = "goes with `oci` and `build` in [image]: put files into an image that is there with \
@@ -85,31 +91,17 @@ pub(super) fn of_app(section: Fields<'_, '_>, image: Option<&Image>, report: &mu
         report.error(at, section.key(""), text);
         return Vec::new();
     }
-    let mut list = agent(section, report);
-    list.extend(each(section, APP, ("file", "inject.file", in_file), report));
+    let list = listed(section, APP, report);
     let places: Vec<At<'_>> = list.iter().map(|(at, _)| *at).collect();
     let kept = once_each(list, report);
-    places.into_iter().zip(kept).filter_map(|(at, injection)| converted(at, &injection, report)).collect()
+    places.into_iter().zip(kept).filter_map(|(at, injection)| converted(at, injection, report)).collect()
 }
 
 /// As the converter's command line has it.
-fn converted(at: At<'_>, injection: &Typed, report: &mut Report) -> Option<InjectedFile> {
-    let What::File(source) = &injection.what else { return None };
-    let target = injection.target.shown();
-    let paths = AbsPath::parse(source.to_str()?).and_then(|source| Ok((source, AbsPath::parse(&target)?)));
-    let paths = paths.and_then(|(source, target)| {
-        let odd = [&source, &target].into_iter().find(|path| path.as_str().contains(':'));
-        let odd = odd.map(|path| format!("{path} has a colon in it, which parts source and target"));
-        odd.map_or(Ok((source, target)), Err)
-    });
-    let Meta { mode, uid, gid, .. } = injection.meta;
-    match paths {
-        Ok((source, target)) => Some(InjectedFile { source, target, mode: mode.0, uid, gid }),
-        Err(said) => {
-            report.error(at, super::report::Key::of("inject", ""), said);
-            None
-        }
-    }
+fn converted(at: At<'_>, injection: Typed, report: &mut Report) -> Option<Injection<AbsPath>> {
+    let path = |path: PathBuf| AbsPath::parse(path.to_str().unwrap_or_default());
+    let typed = injection.try_map(path).and_then(|typed| typed.check_word().map(|()| typed));
+    typed.map_err(|said| report.error(at, super::report::Key::of("inject", ""), said)).ok()
 }
 
 /// Each target once.

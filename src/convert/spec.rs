@@ -8,9 +8,8 @@ use super::output::Output;
 use crate::image::erofs::EqualFiles;
 use crate::image::ext4::{self, Journal};
 use crate::image::partition::Machine;
-use crate::image::tree::{Meta, Mode};
+use crate::inject::Injection;
 use crate::layer::limits::Limits;
-use crate::layer::path::LayerPath;
 use crate::layer::pipeline::Threads;
 use crate::merge::{Boot, Existing, MountPoints};
 use crate::oci::document::Platform;
@@ -74,9 +73,18 @@ pub struct Arguments {
     /// Leave the mount points out that a sandbox needs
     #[arg(long)]
     no_mount_points: bool,
-    /// Put a file into the image: SOURCE:TARGET[:MODE], mode 0755 if not given; any number of times
-    #[arg(long, value_name = "SOURCE:TARGET[:MODE]", value_parser = FileToInject::parse)]
-    inject: Vec<FileToInject>,
+    /// Put a file into the image: SOURCE:TARGET[:MODE[:UID:GID]], mode 0755 if not given; any number of times
+    #[arg(long, value_name = "SOURCE:TARGET[:MODE[:UID:GID]]", value_parser = Injection::parse_file)]
+    inject: Vec<Injection<PathBuf>>,
+    /// Have a directory in the image: TARGET[:MODE[:UID:GID]]; one that is there stays as it is if no mode is given
+    #[arg(long, value_name = "TARGET[:MODE[:UID:GID]]", value_parser = Injection::parse_directory)]
+    inject_directory: Vec<Injection<PathBuf>>,
+    /// Put a symbolic link into the image: TARGET:TO
+    #[arg(long, value_name = "TARGET:TO", value_parser = Injection::parse_link)]
+    inject_link: Vec<Injection<PathBuf>>,
+    /// A file in TOML with an [inject] section, as veneer-inject takes it: what else to put in
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
     /// Let what is injected take the place of what is there
     #[arg(long)]
     replace: bool,
@@ -90,7 +98,7 @@ pub struct Arguments {
 
 /// The file system of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     /// Read-only, small, quick to write
     #[default]
     Erofs,
@@ -116,40 +124,6 @@ pub enum Doing {
     Checking,
     /// Nothing at all: the steps are shown, for this name if one was given.
     Showing(Option<Output>),
-}
-
-/// A file that goes into the image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileToInject {
-    /// Where it is.
-    pub source: PathBuf,
-    /// Where it will be.
-    pub target: LayerPath,
-    /// With what permissions; root owns it, and its time is 1970.
-    pub meta: Meta,
-}
-
-impl FileToInject {
-    fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not SOURCE:TARGET[:MODE[:UID:GID]]");
-        let (source, rest) = text.split_once(':').ok_or_else(wrong)?;
-        let id = |text: &str| text.parse::<u32>().map_err(|_| wrong());
-        let (rest, uid, gid) = match rest.rsplitn(3, ':').collect::<Vec<_>>()[..] {
-            // Behind the mode, never without it.
-            [gid, uid, rest] if rest.contains(':') => (rest, id(uid)?, id(gid)?),
-            _ => (rest, 0, 0),
-        };
-        let (target, mode) = match rest.rsplit_once(':') {
-            Some((target, mode)) => (target, u16::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o7777)),
-            None => (rest, Some(0o755)),
-        };
-        let mode = Mode(mode.ok_or_else(wrong)?);
-        let target = LayerPath::parse(target.as_bytes()).map_err(|error| format!("{text:?}: {error}"))?;
-        if source.is_empty() || target.is_root() {
-            return Err(wrong());
-        }
-        Ok(Self { source: source.into(), target, meta: Meta { mode, uid, gid, ..Meta::default() } })
-    }
 }
 
 /// What is made of a finished image, besides the image.
@@ -180,8 +154,10 @@ pub struct Spec {
     pub limits: Limits,
     /// Whether mount points are added.
     pub mount_points: MountPoints,
-    /// What is injected.
-    pub inject: Vec<FileToInject>,
+    /// What is injected: directories first, links last.
+    pub inject: Vec<Injection<PathBuf>>,
+    /// A file that says what else is.
+    pub manifest: Option<PathBuf>,
     /// Whether that may take the place of what is there.
     pub existing: Existing,
     /// Whether a virtual machine is to start from it.
@@ -239,7 +215,8 @@ impl TryFrom<Arguments> for Spec {
             beside: Beside { signer: typed.key.zip(typed.certificate), disk },
             limits,
             mount_points: if typed.no_mount_points { MountPoints::Left } else { MountPoints::Added },
-            inject: typed.inject,
+            inject: [typed.inject_directory, typed.inject, typed.inject_link].into_iter().flatten().collect(),
+            manifest: typed.manifest,
             boot: if typed.bootable { Boot::Made } else { Boot::Left },
             existing: if typed.replace { Existing::Replaced } else { Existing::Refused },
             threads: if typed.one_thread { Threads::One } else { Threads::More },

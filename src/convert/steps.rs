@@ -2,6 +2,8 @@
 //! It does nothing itself; the layers are those that the opened source has.
 
 use super::spec::{Beside, Doing, Spec};
+use crate::inject::What;
+use crate::layer::fault::shown;
 use crate::merge::{Boot, Existing, MountPoints};
 use std::fmt;
 
@@ -10,10 +12,10 @@ use std::fmt;
 pub enum Step {
     /// A layer is read, the topmost first.
     Read(String),
-    /// A file goes into the image.
+    /// A file, a link or a directory goes into the image.
     Inject {
-        /// Where from.
-        source: String,
+        /// What.
+        what: String,
         /// Where to.
         target: String,
         /// Whether it may take another's place.
@@ -42,9 +44,13 @@ pub enum Step {
 
 /// The steps for a source with these layers, the topmost first.
 pub fn steps(spec: &Spec, layers: &[String]) -> Vec<Step> {
-    let inject = spec.inject.iter().map(|file| Step::Inject {
-        source: file.source.display().to_string(),
-        target: file.target.shown(),
+    let inject = spec.inject.iter().map(|asked| Step::Inject {
+        what: match &asked.what {
+            What::File(source) => source.display().to_string(),
+            What::Link(to) => format!("a link to {}", shown(to)),
+            What::Directory(_) => "a directory".to_owned(),
+        },
+        target: asked.target.shown(),
         existing: spec.existing,
     });
     let points = (spec.mount_points == MountPoints::Added).then_some(Step::MountPoints);
@@ -70,9 +76,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(layer) => write!(f, "read {layer}"),
-            Self::Inject { source, target, existing: Existing::Refused } => write!(f, "put {source} at {target}"),
-            Self::Inject { source, target, existing: Existing::Replaced } => {
-                write!(f, "put {source} at {target}, in the place of what is there")
+            Self::Inject { what, target, existing: Existing::Refused } => write!(f, "put {what} at {target}"),
+            Self::Inject { what, target, existing: Existing::Replaced } => {
+                write!(f, "put {what} at {target}, in the place of what is there")
             }
             Self::Keep(name) => write!(f, "keep {name}.raw, which was made from the same"),
             Self::Compress(how) => write!(f, "compress it with mkfs.erofs, {how}"),

@@ -1,35 +1,57 @@
-//! Files that are put into an image, opened and named by their digests.
+//! What is put into an image while it is made: files opened and named by their digests, a manifest read.
 //! It decides neither where they go nor whether they may: `convert::spec` and `merge` do.
 //! Each is opened once: what its name leads to later does not matter.
 
+use super::config_files;
 use super::stores::open_regular;
-use crate::convert::spec::FileToInject;
+use crate::config::load_injections;
+use crate::convert::Spec;
 use crate::image::manifest;
+use crate::inject::{Given, Injection as Asked, What};
 use crate::layer::digest::Hasher;
-use crate::layer::fault::within;
+use crate::layer::fault::{shown, within};
 use crate::merge::{Injected, Injection, Injections, Source};
+use crate::problem::Problem;
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
+
+/// What the manifest of a command line says besides; the error is everything that is wrong with it.
+pub fn with_manifest(mut spec: Spec) -> Result<Spec, Vec<Problem>> {
+    if let Some(manifest) = &spec.manifest {
+        spec.inject.extend(load_injections(&config_files::read_file(manifest))?);
+    }
+    Ok(spec)
+}
 
 /// Opens the files; what the merge takes, and what the manifest says of it.
-pub fn open(files: &[FileToInject]) -> io::Result<(Injections, Vec<manifest::Injected>)> {
-    let opened: Vec<_> = files.iter().map(open_one).collect::<io::Result<_>>()?;
+pub fn open(asked: &[Asked<PathBuf>]) -> io::Result<(Injections, Vec<manifest::Injected>)> {
+    let opened: Vec<_> = asked.iter().map(open_one).collect::<io::Result<_>>()?;
     let (injections, said) = opened.into_iter().unzip();
     Ok((Injections(injections), said))
 }
 
-fn open_one(file: &FileToInject) -> io::Result<(Injection, manifest::Injected)> {
-    let (open, size) = open_regular(&file.source)?;
-    let content = digest(&open).map_err(|error| within(file.source.display(), &error))?;
-    let said = manifest::Injected {
-        target: file.target.shown(),
-        content,
-        mode: format!("{:04o}", file.meta.mode.0),
-        uid: file.meta.uid,
-        gid: file.meta.gid,
+fn open_one(asked: &Asked<PathBuf>) -> io::Result<(Injection, manifest::Injected)> {
+    let (what, content) = match &asked.what {
+        What::File(source) => {
+            let (file, size) = open_regular(source)?;
+            let content = digest(&file).map_err(|error| within(source.display(), &error))?;
+            (Injected::File(Box::new(OpenFile { file, size })), content)
+        }
+        What::Link(to) => (Injected::Symlink(to.clone()), shown(to)),
+        What::Directory(given) => {
+            let said = if *given == Given::Said { "directory" } else { "directory, if there is none" };
+            (Injected::Directory(*given), said.to_owned())
+        }
     };
-    let what = Injected::File(Box::new(OpenFile { file: open, size }));
-    Ok((Injection { target: file.target.clone(), what, meta: file.meta.clone() }, said))
+    let said = manifest::Injected {
+        target: asked.target.shown(),
+        content,
+        mode: format!("{:04o}", asked.meta.mode.0),
+        uid: asked.meta.uid,
+        gid: asked.meta.gid,
+    };
+    Ok((Injection { target: asked.target.clone(), what, meta: asked.meta.clone() }, said))
 }
 
 /// The digest of all that a file holds.

@@ -30,7 +30,7 @@ pub struct Recipe {
 pub struct Injected {
     /// Its path in the image.
     pub target: String,
-    /// What it holds, `sha256:…`; a link's target, as it is.
+    /// What it holds, `sha256:…`; a link's target, as it is; that it is a directory.
     pub content: String,
     /// Its permissions, in octal.
     pub mode: String,

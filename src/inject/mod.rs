@@ -11,6 +11,7 @@ mod layer;
 mod resolve;
 pub mod spec;
 mod wish;
+mod word;
 mod write;
 
 pub use decide::{Plan, Step, Verdict, decide};

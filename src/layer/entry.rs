@@ -20,6 +20,8 @@ pub struct Entry {
 pub enum Kind {
     /// A directory; the names in it come as entries of their own.
     Directory(Meta),
+    /// A directory if there is none of this name; one that is there stays as it is.
+    AnyDirectory(Meta),
     /// A regular file of so many bytes, which [`LayerReader::content`] gives.
     File(Meta, u64),
     /// A link, a device, a pipe or a socket.

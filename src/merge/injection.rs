@@ -3,6 +3,7 @@
 //! Parents are those of the image, links among them followed inside the root; missing ones are made.
 
 use crate::image::tree::{Content, Meta, Piece, Special};
+use crate::inject::Given;
 use crate::layer::entry::{Entry, Kind, Layer, LayerReader};
 use crate::layer::fault::bad;
 use crate::layer::path::LayerPath;
@@ -31,8 +32,8 @@ impl Source for Vec<u8> {
 pub enum Injected {
     /// A file.
     File(Box<dyn Source>),
-    /// A directory; one that is there already gets this one's permissions.
-    Directory,
+    /// A directory; one that is there already gets this one's permissions if something was said of them.
+    Directory(Given),
     /// A symbolic link.
     Symlink(Box<[u8]>),
 }
@@ -78,14 +79,15 @@ impl LayerReader for InjectionReader<'_> {
                 self.file = Some(&**source);
                 Kind::File(meta, source.size())
             }
-            Injected::Directory => Kind::Directory(meta),
+            Injected::Directory(Given::Said) => Kind::Directory(meta),
+            Injected::Directory(Given::Nothing) => Kind::AnyDirectory(meta),
             Injected::Symlink(target) => {
                 let special = Special::Symlink(target.clone());
                 crate::layer::archive::check_special(&special)?;
                 Kind::Special(meta, special)
             }
         };
-        if injection.target.is_root() && !matches!(kind, Kind::Directory(_)) {
+        if injection.target.is_root() && !matches!(kind, Kind::Directory(_) | Kind::AnyDirectory(_)) {
             return Err(bad("the root is no directory"));
         }
         Ok(Some(Entry { path: injection.target.clone(), kind }))

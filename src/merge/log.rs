@@ -28,6 +28,8 @@ pub(super) struct Op {
 #[derive(Debug)]
 pub(super) enum Body {
     Directory(Box<Meta>),
+    /// Only if there is none below.
+    AnyDirectory(Box<Meta>),
     /// Its bytes may have been left out, since a higher layer seemed to hide it.
     File(Option<InodeId>),
     /// What it says is kept: other names may lead through it.
@@ -60,6 +62,7 @@ impl Log {
         self.budget.names(size(&entry))?;
         let body = match entry.kind {
             Kind::Directory(meta) => Body::Directory(Box::new(meta)),
+            Kind::AnyDirectory(meta) => Body::AnyDirectory(Box::new(meta)),
             Kind::File(..) => Body::File(id),
             Kind::Special(_, Special::Symlink(target)) => Body::Symlink(target, id),
             Kind::Special(..) => Body::Other(id),
@@ -127,7 +130,7 @@ impl Log {
     pub(super) fn take_meta(&mut self, at: OpRef) -> Option<Meta> {
         let op = self.layers.get_mut(at.layer as usize)?.get_mut(at.op as usize)?;
         match &mut op.body {
-            Body::Directory(meta) => Some(std::mem::take(meta)),
+            Body::Directory(meta) | Body::AnyDirectory(meta) => Some(std::mem::take(meta)),
             _ => None,
         }
     }
@@ -136,7 +139,9 @@ impl Log {
 /// Bytes of an entry that stay in memory.
 fn size(entry: &Entry) -> u64 {
     let more = match &entry.kind {
-        Kind::Directory(meta) => meta.xattrs.iter().map(|xattr| xattr.name.len() + xattr.value.len() + 32).sum(),
+        Kind::Directory(meta) | Kind::AnyDirectory(meta) => {
+            meta.xattrs.iter().map(|xattr| xattr.name.len() + xattr.value.len() + 32).sum()
+        }
         Kind::Special(_, Special::Symlink(target)) => target.len(),
         Kind::HardLink(target) => target.as_bytes().len(),
         _ => 0,

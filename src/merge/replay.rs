@@ -55,7 +55,7 @@ fn opaque(tree: &mut Tree, log: &Log, path: &LayerPath) {
 fn place(tree: &mut Tree, log: &Log, at: OpRef, op: &Op, existing: Existing) -> io::Result<()> {
     let leaf = match &op.body {
         Body::Whiteout | Body::Opaque => return Ok(()),
-        Body::Directory(_) => return directory(tree, log, at, &op.path, existing),
+        Body::Directory(_) | Body::AnyDirectory(_) => return directory(tree, log, at, op, existing),
         Body::File(_) | Body::Symlink(..) | Body::Other(_) => Leaf::Op(at),
         Body::HardLink(target) => match target_of(tree, log, target)? {
             What::Leaf(leaf) => *leaf,
@@ -82,12 +82,16 @@ fn there() -> io::Error {
 }
 
 /// A directory over a directory is one directory with the upper one's own inode; over anything else it replaces it.
-fn directory(tree: &mut Tree, log: &Log, at: OpRef, path: &LayerPath, existing: Existing) -> io::Result<()> {
-    let Some((parent, name)) = tree.parent_made(log, path.as_bytes())? else {
-        tree.set_meta(super::tree::ROOT, MetaOf::Op(at));
+fn directory(tree: &mut Tree, log: &Log, at: OpRef, op: &Op, existing: Existing) -> io::Result<()> {
+    let said = matches!(op.body, Body::Directory(_));
+    let Some((parent, name)) = tree.parent_made(log, op.path.as_bytes())? else {
+        if said {
+            tree.set_meta(super::tree::ROOT, MetaOf::Op(at));
+        }
         return Ok(());
     };
     match tree.child(parent, name).map(|child| (child, tree.what(child))) {
+        Some((_, What::Directory { .. })) if !said => {}
         Some((child, What::Directory { .. })) => tree.set_meta(child, MetaOf::Op(at)),
         Some(_) if existing == Existing::Refused => return Err(there()),
         _ => {

@@ -121,7 +121,7 @@ impl<W: TreeWriter> Merging<'_, W> {
                 id.map(Some).map_err(|error| within(entry.path.shown(), &error))
             }
             Kind::Special(meta, special) => self.writer.special(meta, special).map(Some),
-            Kind::Directory(_) | Kind::HardLink(_) | Kind::Whiteout | Kind::Opaque => Ok(None),
+            Kind::Directory(_) | Kind::AnyDirectory(_) | Kind::HardLink(_) | Kind::Whiteout | Kind::Opaque => Ok(None),
         }
     }
 

@@ -45,7 +45,7 @@ impl Shadow {
             let hash = op.path.as_bytes().iter().fold(START, |hash, byte| step(hash, *byte));
             let hides = self.names.entry(hash).or_default();
             match op.body {
-                Body::Directory(_) => hides.file = true,
+                Body::Directory(_) | Body::AnyDirectory(_) => hides.file = true,
                 Body::Opaque => hides.below = true,
                 _ => *hides = Hides { file: true, below: true },
             }

@@ -5,9 +5,13 @@
 
 use super::verity::helper;
 use super::{Names, making};
-use crate::app::{App, InjectedFile, Making, Pull};
+use crate::app::{App, Making, Pull};
 use crate::config::KEEP;
+use crate::convert::Form;
+use crate::image::ext4::Size;
+use crate::inject::{Injection, What};
 use crate::layout::PROFILES;
+use crate::merge::Boot;
 use crate::name::AppId;
 use crate::oci::source::Source;
 use crate::origin::Origin;
@@ -60,13 +64,24 @@ pub fn make_words(id: &AppId, making: &Making) -> Vec<String> {
     if making.keep != KEEP {
         words.push(format!("--keep={}", making.keep));
     }
-    words.extend(making.injected.iter().map(inject));
+    if let Form::Ext4(size, _) = making.form {
+        words.push("--format=ext4".to_owned());
+        words.extend(if let Size::Bytes(bytes) = size { Some(format!("--size={bytes}")) } else { None });
+    }
+    if making.boot == Boot::Made {
+        words.push("--bootable".to_owned());
+    }
+    words.extend(making.injected.iter().map(Injection::word));
     words
 }
 
 fn convert(app: &App, names: &Names, making: &Making) -> Unit {
     let mut unit = Unit::from_source(&app.source);
-    let mut needs: Vec<&str> = making.injected.iter().map(|file| file.source.as_str()).collect();
+    let sources = making.injected.iter().filter_map(|one| match &one.what {
+        What::File(source) => Some(source.as_str()),
+        What::Link(_) | What::Directory(_) => None,
+    });
+    let mut needs: Vec<&str> = sources.collect();
     if making.origin.is_pulled() {
         unit.set("Requires", Value::Units(&[&names.pull]));
         unit.set("After", Value::Units(&[&names.pull]));
@@ -76,12 +91,6 @@ fn convert(app: &App, names: &Names, making: &Making) -> Unit {
     mounts_for(needs, &mut unit);
     run(&make_words(&app.id, making), &mut unit);
     unit
-}
-
-fn inject(file: &InjectedFile) -> String {
-    let InjectedFile { source, target, mode, uid, gid } = file;
-    let owner = if (*uid, *gid) == (0, 0) { String::new() } else { format!(":{uid}:{gid}") };
-    format!("--inject={source}:{target}:{mode:04o}{owner}")
 }
 
 fn mounts_for(paths: Vec<&str>, unit: &mut Unit) {

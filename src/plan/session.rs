@@ -4,7 +4,7 @@
 //! applies to every template whose name begins so (systemd.unit(5), "foo-.service.d").
 
 use super::verity::{helper, image_arguments};
-use super::{Names, fallback, mounts, service};
+use super::{Names, fallback, making, mounts, service};
 use crate::app::{App, FileSystem, Image, ImageFile, Profile, Reflink, SessionKind, Sessions, Settings, Skeleton};
 use crate::layout::{self, PROFILES, SESSION_DATA, SESSIONS};
 use crate::name::AppId;
@@ -112,6 +112,9 @@ fn clone(app: &App, names: &Names, sessions: &Sessions) -> Unit {
     unit.set("Description", Value::OfInstance { before: "Session ", after: &behind });
     if needs_chain(app, sessions.kind) {
         mounts::bind_image(app, names, &mut unit);
+    } else if making(app).is_some() {
+        unit.set("Requires", Value::Units(&[&names.convert]));
+        unit.set("After", Value::Units(&[&names.convert]));
     }
     let (mut image, mut needs) = (Vec::new(), vec![sessions.directory.as_str()]);
     needs.extend(image_arguments(&app.image, &mut image));

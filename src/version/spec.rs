@@ -3,9 +3,11 @@
 //! The verbs are those of veneer-pull@.service(8); units name them, so they stay.
 
 use crate::config::KEEP;
+use crate::convert::spec::Format;
 use crate::name::AppId;
 use crate::oci::document::Platform;
 use crate::origin::Origin;
+use crate::size::Size;
 use clap::{Args, Parser, Subcommand};
 
 /// Makes the image of an app from a container image, and keeps its versions.
@@ -64,9 +66,24 @@ pub struct Make {
     /// How many versions stay
     #[arg(long, value_name = "COUNT", default_value_t = KEEP, value_parser = clap::value_parser!(u32).range(1..))]
     keep: u32,
+    /// The file system of the image
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// The size of an ext4 file system; as large as what is in it if not given
+    #[arg(long, value_parser = Size::parse)]
+    size: Option<Size>,
+    /// Make it a root that a virtual machine can start from
+    #[arg(long)]
+    bootable: bool,
     /// Put a file into the image: SOURCE:TARGET[:MODE[:UID:GID]]; any number of times
     #[arg(long, value_name = "SOURCE:TARGET[:MODE[:UID:GID]]")]
-    pub inject: Vec<String>,
+    inject: Vec<String>,
+    /// Have a directory in the image: TARGET[:MODE[:UID:GID]]; one that is there stays as it is if no mode is given
+    #[arg(long, value_name = "TARGET[:MODE[:UID:GID]]")]
+    inject_directory: Vec<String>,
+    /// Put a symbolic link into the image: TARGET:TO
+    #[arg(long, value_name = "TARGET:TO")]
+    inject_link: Vec<String>,
     /// The machine that the image is for, like linux/arm64; this one if not given
     #[arg(long, value_parser = Platform::parse)]
     pub platform: Option<Platform>,
@@ -97,6 +114,30 @@ impl Make {
     /// What it is for.
     pub fn goal(&self) -> Goal {
         self.app.as_ref().map_or(Goal::Store, |app| Goal::App(app.clone(), self.keep))
+    }
+
+    /// Whether an image is to be changed on its way, which one that is made already cannot be.
+    pub fn changes(&self) -> bool {
+        self.bootable || ![&self.inject, &self.inject_directory, &self.inject_link].iter().all(|list| list.is_empty())
+    }
+
+    /// What the converter is told of all this.
+    pub fn convert_words(&self) -> Vec<String> {
+        let lists = [
+            ("inject-directory", &self.inject_directory),
+            ("inject", &self.inject),
+            ("inject-link", &self.inject_link),
+        ];
+        let mut words: Vec<String> =
+            lists.iter().flat_map(|(option, list)| list.iter().map(move |word| format!("--{option}={word}"))).collect();
+        if self.format == Format::Ext4 {
+            words.push("--format=ext4".to_owned());
+        }
+        words.extend(self.size.map(|size| format!("--size={}", size.bytes())));
+        if self.bootable {
+            words.push("--bootable".to_owned());
+        }
+        words
     }
 
     /// Whether the app is being started.

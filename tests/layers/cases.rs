@@ -3,6 +3,7 @@
 use crate::builder::{Header, Tar, record};
 use crate::collect::{Bytes, Inode, listed, merged};
 use veneer::image::tree::{Device, Special, Time};
+use veneer::inject::Given;
 use veneer::layer::digest::Digest;
 use veneer::layer::entry::{Again, Layer};
 use veneer::layer::pipeline::Threads;
@@ -336,6 +337,24 @@ fn what_is_injected_lies_over_everything_and_follows_links_inside() {
     assert_eq!(said, "what is injected: /sbin/old: there is something of this name already");
     let listing = injected(Existing::Replaced, agent(b"sbin/old"), MountPoints::Left, base).expect("good");
     assert!(listing.contains("/usr/sbin/old file agent\n"), "{listing}");
+}
+
+#[test]
+fn a_directory_that_is_there_keeps_what_nobody_said_of_it() {
+    let directory = |target: &[u8], mode, given| Injection {
+        target: veneer::layer::path::LayerPath::parse(target).expect("good"),
+        what: Injected::Directory(given),
+        meta: veneer::image::tree::Meta { mode: veneer::image::tree::Mode(mode), ..Default::default() },
+    };
+    let base = || t().dir(b"tmp").file(b"tmp/a", b"1").file(b"b", b"2");
+    let merged = |injections| injected(Existing::Refused, injections, MountPoints::Left, base());
+    let plain = merged(vec![]).expect("good");
+    assert_eq!(merged(vec![directory(b"tmp", 0o700, Given::Nothing)]).expect("good"), plain);
+    let changed = merged(vec![directory(b"tmp", 0o700, Given::Said)]).expect("good");
+    assert!(changed != plain && changed.contains("/tmp/a file 1\n"), "{changed}");
+    let more = merged(vec![directory(b"srv/d", 0o700, Given::Nothing)]).expect("good");
+    assert!(more.contains("/srv/d dir 700\n"), "{more}");
+    assert!(merged(vec![directory(b"b", 0o700, Given::Nothing)]).expect_err("a file").contains("already"));
 }
 
 /// What a root for a virtual machine comes to.

@@ -8,10 +8,10 @@ use crate::host::artifact as host_artifact;
 use crate::host::conversion::{Conversion, Outcome};
 use crate::host::interruption::Interruption;
 use crate::host::store::StoreDir;
-use crate::host::store::notes::{record, write_record};
+use crate::host::store::notes::{record, small, write_record};
 use crate::host::stores::LayoutDirectory;
 use crate::host::{clock, convert, injected, source};
-use crate::image::manifest::Recipe;
+use crate::image::manifest::{Manifest, Recipe};
 use crate::image::publish::{ImageName, Part};
 use crate::layer::digest::{Digest, Expected};
 use crate::layout::{IMAGES, STORE};
@@ -88,7 +88,7 @@ impl<'a> Maker<'a> {
 
     /// An image that somebody else has made: nothing is converted.
     fn taken_in(&self, known: Record, pieces: &[Piece]) -> Result<(ImageName, bool)> {
-        if !self.make.inject.is_empty() {
+        if self.make.changes() {
             let said = format!("{} is an image that is made already: nothing can be put into it", self.reference);
             return Err(Fault::data(said).into());
         }
@@ -131,7 +131,9 @@ impl<'a> Maker<'a> {
         let by_digest = known.as_ref().is_some_and(|known| !known.blobs.is_empty());
         if let (Some(image), false, Start::Now) = (&made, by_digest, self.make.start()) {
             // It has no digest to tell whether it is another now: once is enough, until an update.
-            return Ok((image.clone(), true));
+            if self.is_as_asked(&spec, image)? {
+                return Ok((image.clone(), true));
+            }
         }
         let opened = match convert::open(&spec) {
             Ok(opened) => opened,
@@ -157,18 +159,35 @@ impl<'a> Maker<'a> {
 
     /// What was made of a source that is gone, with what is injected now.
     fn again(&self, spec: &Spec, known: &Record) -> Result<(ImageName, bool)> {
-        let Some(config) = known.blobs.get(1) else {
-            return Ok((known.image.clone().context("the record names no image")?, true));
+        let (name, is_asked_for) = match known.blobs.get(1) {
+            Some(config) => {
+                let name = self.name(spec, &Named::By(config.clone()))?;
+                let is_there = self.is_there(&name);
+                (name, is_there)
+            }
+            None => {
+                let image = known.image.clone().context("the record names no image")?;
+                let is_asked_for = self.is_as_asked(spec, &image)?;
+                (image, is_asked_for)
+            }
         };
-        let name = self.name(spec, &Named::By(config.clone()))?;
-        match self.is_there(&name) {
+        match is_asked_for {
             true => Ok((name, true)),
             false => Err(Fault::no_input(format!(
-                "{} is not there any more, and what is put into the image has changed",
+                "{} is not there any more, and how the image is made of it has changed",
                 self.reference
             ))
             .into()),
         }
+    }
+
+    /// Whether an image was made as is asked for now, whatever its source was; one without a manifest is believed.
+    fn is_as_asked(&self, spec: &Spec, image: &ImageName) -> Result<bool> {
+        let Some(text) = small(&self.store.at(IMAGES).join(image.of(Part::Manifest)))? else { return Ok(true) };
+        let Ok(Manifest { recipe: made, .. }) = serde_json::from_slice(&text) else { return Ok(true) };
+        let (_, injected) = injected::open(&spec.inject)?;
+        let asked = recipe(spec, &Named::Unknown(""), injected, None);
+        Ok((asked.format, asked.options, asked.injected) == (made.format, made.options, made.injected))
     }
 
     /// The conversion as `veneer-convert` would be told to do it.
@@ -177,7 +196,7 @@ impl<'a> Maker<'a> {
         words.push(format!("--output={}", self.store.at(IMAGES).join("made").display()));
         let platform = self.make.platform.clone().unwrap_or_else(Platform::of_this_machine);
         words.push(format!("--platform={platform}"));
-        words.extend(self.make.inject.iter().map(|inject| format!("--inject={inject}")));
+        words.extend(self.make.convert_words());
         let typed = ConvertArguments::try_parse_from(words);
         let spec = typed.and_then(Spec::try_from).map_err(|error| {
             let said = error.to_string();
