@@ -36,7 +36,7 @@ scenario_place() {
 	esac
 }
 
-# One line "NAME TIMEOUT KIND" for each scenario; KIND is plain or reboot.
+# One line "NAME TIMEOUT KIND" for each scenario; KIND is plain, soft (over a soft reboot) or reboot.
 plan() {
 	local suite=$1 name timeout kind names
 	shift
@@ -49,6 +49,7 @@ plan() {
 		timeout=$(scenario_says "$name" Timeout)
 		kind=plain
 		! grep -q '^before_reboot()' "$SCENARIOS/$name.sh" || kind=reboot
+		! grep -q '^before_soft_reboot()' "$SCENARIOS/$name.sh" || kind=soft
 		printf '%s %s %s\n' "$name" "${timeout:-300}" "$kind"
 	done
 }

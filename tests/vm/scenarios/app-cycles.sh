@@ -1,7 +1,7 @@
 # What it shows: after many starts and stops nothing is left behind, and no unit has failed.
 # Timeout: 3600
 
-count=$(scale 5)
+count=$(scale 3)
 snapshot
 hello_app hello 'sleep inf' volatile
 reload
