@@ -23,7 +23,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make the image of what was pulled, or of a local source; for an app, have it use the image
-    Make(Make),
+    Make(Box<Make>),
     /// Go back to the version before
     Rollback(OfApp),
     /// Go back to the version before if the app has just failed with a new one; run by veneer-rollback@.service

@@ -66,7 +66,7 @@ fn spec(reference: &str, when: When) -> Spec {
 fn making(words: &[&str]) -> Make {
     let all = ["veneer-version", "make", "--platform=linux/amd64"].iter().chain(words);
     match <Arguments as clap::Parser>::parse_from(all).verb {
-        Verb::Make(make) => make,
+        Verb::Make(make) => *make,
         other => panic!("{other:?}"),
     }
 }

@@ -129,7 +129,7 @@ impl Mender<'_> {
         let mut ways = Vec::new();
         for words in std::iter::once(plain).chain(of_apps) {
             if let Verb::Make(make) = Arguments::try_parse_from(words).context("reading our own words")?.verb {
-                ways.push(make);
+                ways.push(*make);
             }
         }
         Ok(ways)
