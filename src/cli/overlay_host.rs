@@ -26,7 +26,7 @@ use crate::overlay::{OverlayName, OverlayPaths, Record, Spec};
 use crate::path::AbsPath;
 use crate::sysexits::Exit;
 use crate::verity::Fault;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -247,16 +247,19 @@ fn committed(args: &OverlayCommit) -> Result<String> {
         let record = find(&args.name)?;
         return Ok(format!("write what {} changes to {output}.raw, and what stands beside it\n", record.name));
     }
-    let mut record = in_registry(&recover::before_act(&journal())?, &args.name)?;
+    let record = in_registry(&recover::before_act(&journal())?, &args.name)?;
     let root = commit::commit(&record, &output, made_for)?;
     let path = format!("{output}.raw");
-    let current = record.current;
-    for version in record.versions.iter_mut().filter(|version| version.number == current) {
-        version.committed.retain(|other| *other != path);
-        version.committed.push(path.clone());
-    }
-    registry::write(&record)?;
-    let text = format!("{path}: what {} changes, root hash {root}\n", record.name);
+    let kept = match recover::refuse_if_down(&record) {
+        Ok(()) => {
+            let new = act::keep(&record, &path).with_context(|| format!("{path} is made, keeping a version of it"))?;
+            let number = new.versions.iter().map(|version| version.number).max().unwrap_or_default();
+            format!("; kept as version {number}")
+        }
+        // An image can be made of one that is held back, as a diff can.
+        Err(_) => "; no version is kept of it, since the overlay is not mounted".to_owned(),
+    };
+    let text = format!("{path}: what {} changes, root hash {root}{kept}\n", record.name);
     say(message::HOST_OVERLAY_COMMITTED, &record, text.trim_end());
     Ok(text)
 }

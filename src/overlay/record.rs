@@ -173,6 +173,8 @@ pub enum Act {
     Rollback,
     /// `import`.
     Import,
+    /// `commit`.
+    Commit,
 }
 
 impl Act {
@@ -183,6 +185,7 @@ impl Act {
             Self::Reset => "reset",
             Self::Rollback => "rollback",
             Self::Import => "import",
+            Self::Commit => "commit",
         }
     }
 }
@@ -267,6 +270,14 @@ impl Record {
     pub fn advance(&mut self, version: Version) {
         self.current = version.number;
         self.versions.push(version);
+        let extra = self.versions.len().saturating_sub(KEPT + 1);
+        self.versions.drain(..extra);
+    }
+
+    /// Keeps a version beside the one in use, which stays: it is the newest of the older ones.
+    pub fn keep(&mut self, version: Version) {
+        let at = self.versions.iter().position(|other| other.number == self.current).unwrap_or(self.versions.len());
+        self.versions.insert(at, version);
         let extra = self.versions.len().saturating_sub(KEPT + 1);
         self.versions.drain(..extra);
     }

@@ -95,6 +95,34 @@ pub(super) fn copy_written(new: &Record, from: &Version, number: u32) -> Result<
     Ok(())
 }
 
+/// Keeps what an overlay is now as a version, which an image was made of; what is seen does not change.
+pub fn keep(record: &Record, image: &str) -> Result<Record> {
+    recover::refuse_if_down(record)?;
+    let from = record.version().context("the record has no version in use")?;
+    let number = record.next_number();
+    let size = (record.mode == Mode::Writable).then(|| record.room(from));
+    let (made, source) = (clock::now(), from.source.clone());
+    let mut new = record.clone();
+    for version in &mut new.versions {
+        // It is there once, of what it was last made of.
+        version.committed.retain(|other| other != image);
+    }
+    new.keep(Version { number, made, by: Act::Commit, source, size, committed: vec![image.to_owned()] });
+    let with_room = Record { size: size.unwrap_or(record.size), ..new.clone() };
+    let made = version::make_writable(&with_room, number).and_then(|()| match record.mode {
+        Mode::Writable => copy_written(&with_room, from, number).and_then(|()| layers::lower(&new, number)),
+        Mode::ReadOnly => Ok(()),
+    });
+    match made.and_then(|()| registry::write(&new)) {
+        Ok(()) => apply::forget(record, &new).map(|()| new),
+        Err(error) => {
+            // The fault that is reported is the first one.
+            drop(version::discard(record, number, None));
+            Err(error)
+        }
+    }
+}
+
 /// Takes what lies beneath now for the base; mounts the overlay if it was held back for that.
 pub fn accept(record: &Record, lock: registry::Lock) -> Result<Record> {
     let version = record.version().context("the record has no version in use")?;

@@ -37,6 +37,18 @@ expect "$(veneer overlay diff commit --written --json=short | grep -o '"path":"d
 whole "$target" >/root/commit.before
 veneer overlay commit commit --output="$STORE/change"
 whole "$target" | diff /root/commit.before -
+
+# It is a version to go back to, whatever was written since; who writes on sees nothing of it.
+history() { veneer overlay history commit --json=short; }
+has "$(history)" '"by":"commit"' && has "$(history)" "\"committed\":[\"$STORE/change.raw\"]" || fail "$(history)"
+exec 5>>"$target/b"
+veneer overlay commit commit --output="$STORE/change"
+echo later >&5
+exec 5>&-
+expect "$(paste -sd ' ' "$target/b")" "written later"
+rm "$target/big"
+veneer overlay rollback commit
+whole "$target" | diff /root/commit.before -
 veneer overlay remove commit
 expect "$(cat "$target/b")" "base b"
 veneer overlay apply commit "$STORE/change.raw" "$target"
@@ -45,7 +57,20 @@ veneer overlay remove commit
 # Again, over a writable overlay that stays.
 veneer overlay apply commit "$STORE/change.raw" "$target" --writable --persistent --size=8M
 whole "$target" | diff /root/commit.before -
+echo more >"$target/more"
+veneer overlay commit commit --output="$STORE/again" | grep -q 'kept as version 2'
+rm "$target/more" "$target/b"
+veneer overlay reset commit
+veneer overlay rollback commit 2
+expect "$(cat "$target/more" "$target/b" | paste -sd ' ')" "more written"
 veneer overlay remove commit
+# What is read only is a version, too.
+veneer overlay apply commit /root/commit "$target"
+veneer overlay commit commit --output="$STORE/third" | grep -q 'kept as version 2'
+veneer overlay rollback commit
+expect "$(cat "$target/a")" source
+veneer overlay remove commit
+expect "$(find /run/veneer/overlays /var/lib/veneer/host-overlays -mindepth 1 ! -name .lock)" ""
 # An image that was changed is no source.
 printf changed | dd of="$STORE/change.raw" bs=1 seek=1000000 conv=notrunc 2>/dev/null
 fails_with "is damaged in block" veneer overlay apply commit "$STORE/change.raw" "$target"
