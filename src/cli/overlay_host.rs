@@ -245,7 +245,9 @@ fn committed(args: &OverlayCommit) -> Result<String> {
     let _lock = registry::lock()?;
     if args.dry.dry_run {
         let record = find(&args.name)?;
-        return Ok(format!("write what {} changes to {output}.raw, and what stands beside it\n", record.name));
+        let (name, number) = (&record.name, record.next_number());
+        let image = format!("write what {name} changes to {output}.raw, and what stands beside it");
+        return Ok(format!("{image}\nkeep what {name} is now as version {number}\n"));
     }
     let record = in_registry(&recover::before_act(&journal())?, &args.name)?;
     let root = commit::commit(&record, &output, made_for)?;
