@@ -24,7 +24,12 @@ scenario_wanted() {
 	once=$(scenario_says "$name" Once)
 	[ -z "${VENEER_ONCE:-}" ] || [[ " $SUITES " != *" ${once:-none} "* ]] || [ "$once" = "$suite" ] || return 1
 	tier=$(scenario_says "$name" Tier)
-	[ "${tier:-test}" = test ] || [ -n "${SOAK:-}" ] || return 1
+	# What says "alone" would stand in the way of the others, and is run by its name.
+	case ${tier:-test} in
+	test) ;;
+	soak) [ -n "${SOAK:-}" ] || return 1 ;;
+	*) return 1 ;;
+	esac
 	[ -z "${VENEER_PLACE:-}" ] || [ "$VENEER_PLACE" = "$(scenario_place "$name")" ]
 }
 

@@ -1,6 +1,6 @@
 # What it shows: an overlay keeps what its target's mount keeps programs from, and only root reaches what it hides.
 # Container: yes
-# Timeout: 60
+# Timeout: 180
 
 mnt=/srv/veneer-guards
 at=$mnt/closed
