@@ -20,6 +20,9 @@ data=/var/lib/veneer/overlays
 start od od-b
 fails_with 'the app is up' /usr/libexec/veneer/veneer-overlay reset od
 stop od od-b
+# The chain goes a moment after the app: longer than anybody is asked to wait on an emulated machine.
+gone() { [ ! -e /run/veneer/apps/od ] && [ ! -e /run/veneer/apps/od-b ]; }
+eventually 10 gone
 [ -f "$data/od/upper/var/data/file" ] || fail "nothing was kept"
 expect "$(/usr/libexec/veneer/veneer-overlay remove od --dry-run)" "delete $data/od"
 [ -f "$data/od/upper/var/data/file" ] || fail "the dry run was none"

@@ -11,9 +11,15 @@ else
 	veritysetup open "$USR_IMAGE" veneer-usr "$USR_IMAGE.verity" "$(usr_root)"
 	mount -o ro /dev/mapper/veneer-usr /usr
 fi
+# What has opened something of it meanwhile lets go: udev its database, PID 1 the program that it starts others by.
+closed() {
+	systemctl daemon-reexec
+	systemctl restart systemd-udevd.service
+	eventually 10 veritysetup close veneer-usr
+}
 put_back() {
 	umount -l /usr
-	[ -n "${CONTAINER:-}" ] || eventually 10 veritysetup close veneer-usr
+	[ -n "${CONTAINER:-}" ] || closed
 	rm -rf "$USR_IMAGE" "$USR_IMAGE.verity" "$USR_TARGET" /root/usr "$STORE"/usr-change.* /root/usr.overlay
 }
 trap put_back EXIT
