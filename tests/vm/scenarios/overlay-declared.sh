@@ -1,7 +1,7 @@
 # What it shows: a changed declaration takes effect with a restart, or says which key cannot; a soft reboot has it made anew.
 # Container: yes
 # Once: trixie
-# Timeout: 120
+# Timeout: 300
 
 target=/usr/share/veneer-declared
 file=/etc/veneer/overlays.d/site.toml
