@@ -8,6 +8,8 @@ usr_image lib/modules
 if [ -n "${CONTAINER:-}" ]; then
 	mount -o loop,ro "$USR_IMAGE" /usr
 else
+	# The image has no modules.
+	modprobe -a overlay loop
 	veritysetup open "$USR_IMAGE" veneer-usr "$USR_IMAGE.verity" "$(usr_root)"
 	mount -o ro /dev/mapper/veneer-usr /usr
 fi
