@@ -252,14 +252,10 @@ fn committed(args: &OverlayCommit) -> Result<String> {
     let record = in_registry(&recover::before_act(&journal())?, &args.name)?;
     let root = commit::commit(&record, &output, made_for)?;
     let path = format!("{output}.raw");
-    let kept = match recover::refuse_if_down(&record) {
-        Ok(()) => {
-            let new = act::keep(&record, &path).with_context(|| format!("{path} is made, keeping a version of it"))?;
-            let number = new.versions.iter().map(|version| version.number).max().unwrap_or_default();
-            format!("; kept as version {number}")
-        }
+    let kept = match act::keep(&record, &path).with_context(|| format!("{path} is made, keeping a version of it"))? {
+        Some(number) => format!("; kept as version {number}"),
         // An image can be made of one that is held back, as a diff can.
-        Err(_) => "; no version is kept of it, since the overlay is not mounted".to_owned(),
+        None => "; no version is kept of it, since the overlay is not mounted".to_owned(),
     };
     let text = format!("{path}: what {} changes, root hash {root}{kept}\n", record.name);
     say(message::HOST_OVERLAY_COMMITTED, &record, text.trim_end());

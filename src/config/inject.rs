@@ -40,7 +40,7 @@ pub fn load_injections(file: &File) -> Result<Vec<Typed>, Vec<Problem>> {
 
 fn read(section: Fields<'_, '_>, report: &mut Report) -> Vec<Typed> {
     let list = listed(section, INJECT, report);
-    once_each(list, report)
+    once_each(list, report).into_iter().map(|(_, injection)| injection).collect()
 }
 
 /// Everything, directories before what may lie in them.
@@ -92,9 +92,7 @@ pub(super) fn of_app(section: Fields<'_, '_>, image: Option<&Image>, report: &mu
         return Vec::new();
     }
     let list = listed(section, APP, report);
-    let places: Vec<At<'_>> = list.iter().map(|(at, _)| *at).collect();
-    let kept = once_each(list, report);
-    places.into_iter().zip(kept).filter_map(|(at, injection)| converted(at, injection, report)).collect()
+    once_each(list, report).into_iter().filter_map(|(at, injection)| converted(at, injection, report)).collect()
 }
 
 /// As the converter's command line has it.
@@ -105,7 +103,7 @@ fn converted(at: At<'_>, injection: Typed, report: &mut Report) -> Option<Inject
 }
 
 /// Each target once.
-fn once_each(list: Vec<(At<'_>, Typed)>, report: &mut Report) -> Vec<Typed> {
+fn once_each<'a>(list: Vec<(At<'a>, Typed)>, report: &mut Report) -> Vec<(At<'a>, Typed)> {
     let mut kept: Vec<(At<'_>, Typed)> = Vec::with_capacity(list.len());
     for (at, injection) in list {
         match kept.iter().find(|(_, other)| other.target == injection.target) {
@@ -116,7 +114,7 @@ fn once_each(list: Vec<(At<'_>, Typed)>, report: &mut Report) -> Vec<Typed> {
             None => kept.push((at, injection)),
         }
     }
-    kept.into_iter().map(|(_, injection)| injection).collect()
+    kept
 }
 
 fn in_file(item: Fields<'_, '_>, report: &mut Report) -> Option<Typed> {

@@ -7,9 +7,9 @@ use super::stores::open_regular;
 use crate::config::load_injections;
 use crate::convert::Spec;
 use crate::image::manifest;
-use crate::inject::{Given, Injection as Asked, What};
+use crate::inject::{Injection as Asked, What};
 use crate::layer::digest::Hasher;
-use crate::layer::fault::{shown, within};
+use crate::layer::fault::within;
 use crate::merge::{Injected, Injection, Injections, Source};
 use crate::problem::Problem;
 use std::fs::File;
@@ -32,26 +32,18 @@ pub fn open(asked: &[Asked<PathBuf>]) -> io::Result<(Injections, Vec<manifest::I
 }
 
 fn open_one(asked: &Asked<PathBuf>) -> io::Result<(Injection, manifest::Injected)> {
-    let (what, content) = match &asked.what {
+    let mut said = String::new();
+    let what = match &asked.what {
         What::File(source) => {
             let (file, size) = open_regular(source)?;
-            let content = digest(&file).map_err(|error| within(source.display(), &error))?;
-            (Injected::File(Box::new(OpenFile { file, size })), content)
+            said = digest(&file).map_err(|error| within(source.display(), &error))?;
+            Injected::File(Box::new(OpenFile { file, size }))
         }
-        What::Link(to) => (Injected::Symlink(to.clone()), shown(to)),
-        What::Directory(given) => {
-            let said = if *given == Given::Said { "directory" } else { "directory, if there is none" };
-            (Injected::Directory(*given), said.to_owned())
-        }
+        What::Link(to) => Injected::Symlink(to.clone()),
+        What::Directory(given) => Injected::Directory(*given),
     };
-    let said = manifest::Injected {
-        target: asked.target.shown(),
-        content,
-        mode: format!("{:04o}", asked.meta.mode.0),
-        uid: asked.meta.uid,
-        gid: asked.meta.gid,
-    };
-    Ok((Injection { target: asked.target.clone(), what, meta: asked.meta.clone() }, said))
+    let injection = Injection { target: asked.target.clone(), what, meta: asked.meta.clone() };
+    Ok((injection, asked.recorded(|_| said)))
 }
 
 /// The digest of all that a file holds.

@@ -6,6 +6,7 @@ use super::journal_datagram::JournalDatagram;
 use crate::message::MessageId;
 use crate::name::{AppId, SessionName};
 use std::io::Write as _;
+use std::sync::OnceLock;
 use tracing::Level;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -191,8 +192,13 @@ fn priority(weight: Weight) -> u8 {
     }
 }
 
-/// Whether the journal's own socket takes what we say.
+/// Whether the journal's own socket takes what we say: opened once, however often a program asks.
 fn native(program: &'static str) -> bool {
+    static OPENED: OnceLock<bool> = OnceLock::new();
+    *OPENED.get_or_init(|| open_native(program))
+}
+
+fn open_native(program: &'static str) -> bool {
     use tracing_journald::{Priority, PriorityMappings};
     let Ok(layer) = tracing_journald::layer() else { return false };
     let layer = layer

@@ -2,8 +2,10 @@
 //! It decides nothing: `decide` holds the one against the other.
 //! The words are those of docs/inject.md.
 
+use crate::image::manifest::Injected;
 use crate::image::read::{self, Reader, Tree};
 use crate::image::tree::{Content, Directory, InodeId, Meta, Mode, Piece};
+use crate::layer::fault::shown;
 use crate::layer::path::LayerPath;
 use crate::verity::tree::ReadAt;
 use sha2::{Digest as _, Sha256};
@@ -70,6 +72,18 @@ impl Injection<PathBuf> {
 }
 
 impl<F> Injection<F> {
+    /// What a manifest says of it; a file is named by its digest.
+    pub fn recorded(&self, digest: impl FnOnce(&F) -> String) -> Injected {
+        let content = match &self.what {
+            What::File(file) => digest(file),
+            What::Link(target) => shown(target),
+            What::Directory(Given::Said) => "directory".to_owned(),
+            What::Directory(Given::Nothing) => "directory, if there is none".to_owned(),
+        };
+        let Meta { mode, uid, gid, .. } = self.meta;
+        Injected { target: self.target.shown(), content, mode: format!("{:04o}", mode.0), uid, gid }
+    }
+
     /// The same with its file as something else.
     pub fn try_map<G, E>(self, with: impl FnOnce(F) -> Result<G, E>) -> Result<Injection<G>, E> {
         let what = match self.what {

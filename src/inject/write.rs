@@ -8,7 +8,6 @@ use crate::image::manifest::Injected;
 use crate::image::read;
 use crate::image::tree::{Directory, Entry, InodeId, Special, TreeWriter};
 use crate::layer::fault::bad;
-use crate::layer::fault::shown;
 use crate::verity::tree::ReadAt;
 use std::collections::BTreeSet;
 use std::io;
@@ -42,18 +41,8 @@ pub fn write<D: ReadAt, W: TreeWriter>(
 
 /// What a manifest says of what was put in.
 pub fn recorded(injections: &[Injection<Bytes>]) -> Vec<Injected> {
-    let one = |injection: &Injection<Bytes>| Injected {
-        target: injection.target.shown(),
-        content: match &injection.what {
-            What::File(bytes) => format!("sha256:{}", hex(&bytes.digest)),
-            What::Link(target) => shown(target),
-            What::Directory(_) => "directory".into(),
-        },
-        mode: format!("{:04o}", injection.meta.mode.0),
-        uid: injection.meta.uid,
-        gid: injection.meta.gid,
-    };
-    injections.iter().map(one).collect()
+    let digest = |bytes: &Bytes| format!("sha256:{}", hex(&bytes.digest));
+    injections.iter().map(|injection| injection.recorded(digest)).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

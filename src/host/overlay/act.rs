@@ -4,6 +4,7 @@
 //! An upper layer is never mounted twice (overlayfs.rst, "Sharing and copying layers"): going back means copying.
 
 use super::copy::{self, Limits, Marks};
+use super::measure::{Look, State};
 use super::{apply, base, layers, mounting, recover, registry, units, version};
 use crate::host::clock;
 use crate::overlay::record::{Act, Kind, Mode, Version};
@@ -95,9 +96,12 @@ pub(super) fn copy_written(new: &Record, from: &Version, number: u32) -> Result<
     Ok(())
 }
 
-/// Keeps what an overlay is now as a version, which an image was made of; what is seen does not change.
-pub fn keep(record: &Record, image: &str) -> Result<Record> {
-    recover::refuse_if_down(record)?;
+/// Keeps what an overlay is now as a version, which an image was made of, and gives its number; what is seen does not
+/// change. None is kept of one that is not mounted: its layers are not up.
+pub fn keep(record: &Record, image: &str) -> Result<Option<u32>> {
+    if !matches!(Look::now()?.state(record), State::Active | State::Changing) {
+        return Ok(None);
+    }
     let from = record.version().context("the record has no version in use")?;
     let number = record.next_number();
     let size = (record.mode == Mode::Writable).then(|| record.room(from));
@@ -114,7 +118,7 @@ pub fn keep(record: &Record, image: &str) -> Result<Record> {
         Mode::ReadOnly => Ok(()),
     });
     match made.and_then(|()| registry::write(&new)) {
-        Ok(()) => apply::forget(record, &new).map(|()| new),
+        Ok(()) => apply::forget(record, &new).map(|()| Some(number)),
         Err(error) => {
             // The fault that is reported is the first one.
             drop(version::discard(record, number, None));

@@ -17,6 +17,9 @@ snapshot
 batch one two three
 veneer overlay apply --batch=/root/batch.toml
 expect "$(cat /usr/share/veneer-batch/*/file | paste -sd ' ')" "one three two"
+# The journal has each of them.
+told() { [ "$(journalctl -b -o cat VENEER_OVERLAY="$1" | grep -c 'lies over')" -ge 1 ]; }
+for name in one two three; do eventually 5 told "$name"; done
 for name in one two three; do veneer overlay remove "$name"; done
 nothing_left
 # One target is missing: nothing is applied.

@@ -29,6 +29,7 @@ before_soft_reboot() {
 	systemctl daemon-reexec
 	expect "$(cat "$libraries/veneer-soft")" source
 	expect "$(veneer overlay list | grep -c '^soft-')" 4
+	has "$(veneer overlay remove soft-libraries --dry-run)" 'systemd (1):' || fail "PID 1 does not run from it"
 }
 
 after_soft_reboot() {
