@@ -31,7 +31,7 @@ mkdir -p /usr/lib/veneer/apps.d
 printf '[image]\nfile = "/var/lib/veneer/images/masked.raw"\n[service]\nexec = ["/x"]\n' >/usr/lib/veneer/apps.d/off.toml
 : >/etc/veneer/apps.d/off.toml
 veneer image pin pinned --reason 'for the auditors'
-printf '[Service]\nExecStart=/bin/false\nRootImage=%s/unit.raw\n' "$STORE" >/run/systemd/system/store-unit.service
+printf '[Service]\nType=oneshot\nExecStart=/bin/false\nRootImage=%s/unit.raw\n' "$STORE" >/run/systemd/system/store-unit.service
 systemctl daemon-reload
 systemctl start store-unit 2>/dev/null || :
 loop=$(losetup -f --show -r "$STORE/looped.raw")
