@@ -83,7 +83,14 @@ fn install_units(root: &Path) {
     let units = root.join("usr/lib/systemd/system");
     fs::create_dir_all(units.join("veneer-verity@.service.d")).expect("a directory");
     let common = "veneer-verity@.service.d/10-veneer.conf";
-    for unit in ["app@.service", "veneer-check@.service", "veneer-verity@.service", common, "veneer-overlay@.service"] {
+    for unit in [
+        "app@.service",
+        "veneer-check@.service",
+        "veneer-detach@.service",
+        "veneer-verity@.service",
+        common,
+        "veneer-overlay@.service",
+    ] {
         let text = fs::read_to_string(repo(&format!("units/{unit}.in"))).expect("a unit");
         fs::write(units.join(unit), text.replace("@libexecdir@", "/usr/libexec/veneer")).expect("written");
     }

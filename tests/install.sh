@@ -37,7 +37,7 @@ data() {
 		there 'regular file' 644 "/usr/share/$path"
 	done
 	for path in systemd/system/veneer-{prune.service,prune.timer,prune-full.service,prune-full.path,scrub@.service,scrub@.timer} \
-		systemd/system/{app@,veneer-check@,veneer-convert@,veneer-inject@,veneer-verity@,veneer-overlay@,veneer-pull@,veneer-rollback@,veneer-mend,veneer-prune,veneer-scrub@}.service \
+		systemd/system/{app@,veneer-check@,veneer-detach@,veneer-convert@,veneer-inject@,veneer-verity@,veneer-overlay@,veneer-pull@,veneer-rollback@,veneer-mend,veneer-prune,veneer-scrub@}.service \
 		systemd/system/veneer-session-reap.service \
 		systemd/system/veneer-overlay-{host@,recover,request@}.service systemd/system/veneer-overlay-request.socket \
 		systemd/system/{app-session-@,veneer-clone-@}.service.d/10-veneer.conf \

@@ -186,6 +186,7 @@ fn installed() -> Vec<String> {
     let units = [
         "app@.service",
         "veneer-check@.service",
+        "veneer-detach@.service",
         "veneer-convert@.service",
         "veneer-inject@.service",
         "veneer-verity@.service",

@@ -12,8 +12,9 @@ use crate::plan;
 use crate::problem::{Problem, Severity};
 use anyhow::Result;
 use std::ffi::OsString;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// How the generator was called.
@@ -132,52 +133,47 @@ impl Written {
 }
 
 /// From this many apps on, a second thread is worth its start.
-const MANY: usize = 64;
-/// So many apps are handed over at once: a thread that sleeps for each takes longer to wake than to write.
-const BATCH: usize = 16;
-/// So many batches may wait to be written.
-const WAITING: usize = 4;
+const MANY: usize = 48;
+/// So many apps a thread takes at once.
+const BATCH: usize = 4;
 
 /// In the order of ids, whatever the threads do.
 fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) -> Written {
-    let make = |app: &AppText| generate::app(app, host, generate::of(live, &app.id));
+    let work = Work { batches: text.apps.chunks(BATCH).collect(), next: AtomicUsize::new(0) };
+    let write = |app: &AppText| Written::of(generate::app(app, host, generate::of(live, &app.id)), dir);
+    let mut parts = thread::scope(|scope| {
+        let other = || work.take(write);
+        let other = (text.apps.len() >= MANY).then(|| thread::Builder::new().spawn_scoped(scope, other));
+        let mut parts = work.take(write);
+        // No thread to be had: all was done here. What a thread panicked of ends this one, too.
+        parts.extend(
+            other.into_iter().flatten().flat_map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))),
+        );
+        parts
+    });
+    parts.sort_by_key(|(at, _)| *at);
     let mut all = Written::default();
-    let mut rest = text.apps.iter();
-    if rest.len() >= MANY {
-        write_on_two_threads(&text.apps, make, dir, |written| {
-            all.add(written);
-            rest.next();
-        });
-    }
-    // Few apps, or no thread was to be had.
-    rest.for_each(|app| all.add(Written::of(make(app), dir)));
+    parts.into_iter().for_each(|(_, written)| all.add(written));
     all
 }
 
-/// One thread makes the units and writes what goes into subdirectories, this one the unit files: two that write into
-/// one directory would wait for each other, since it takes one new file at a time.
-fn write_on_two_threads(
-    apps: &[AppText],
-    make: impl Fn(&AppText) -> Generated + Copy + Send,
-    dir: &UnitDir,
-    mut written: impl FnMut(Written),
-) {
-    let begin = move |app: &AppText| {
-        let made = make(app);
-        let below = dir.write_below(&made.units);
-        (made, below)
-    };
-    thread::scope(|scope| {
-        let (sender, begun) = sync_channel(WAITING);
-        let mut batches = apps.chunks(BATCH).map(move |apps| apps.iter().map(begin).collect::<Vec<_>>());
-        let maker = move || batches.try_for_each(|batch| sender.send(batch).map_err(drop));
-        if thread::Builder::new().spawn_scoped(scope, maker).is_ok() {
-            for (made, below) in begun.into_iter().flatten() {
-                let result = below.and_then(|()| dir.write_top(&made.units));
-                written(Written::new(made.problems, result));
-            }
+/// Apps, of which threads take the next ones until there are none.
+struct Work<'a> {
+    batches: Vec<&'a [AppText]>,
+    next: AtomicUsize,
+}
+
+impl Work<'_> {
+    fn take(&self, write: impl Fn(&AppText) -> Written) -> Vec<(usize, Written)> {
+        let mut done = Vec::new();
+        loop {
+            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(batch) = self.batches.get(at) else { return done };
+            let mut all = Written::default();
+            batch.iter().for_each(|app| all.add(write(app)));
+            done.push((at, all));
         }
-    });
+    }
 }
 
 fn report(results: &[Written], log: &mut Kmsg) -> Outcome {
