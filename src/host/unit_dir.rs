@@ -31,8 +31,8 @@ impl UnitDir {
         self.write_top(set)
     }
 
-    /// Writes what of a set goes into subdirectories: drop-ins and links.
-    pub fn write_below(&self, set: &UnitSet) -> Result<()> {
+    /// What goes into subdirectories: drop-ins and links.
+    fn write_below(&self, set: &UnitSet) -> Result<()> {
         // Sorted by path: what lies in one subdirectory comes together.
         let mut made = "";
         for (path, content) in set.iter() {
@@ -54,8 +54,8 @@ impl UnitDir {
         Ok(())
     }
 
-    /// Writes what of a set goes into the directory itself: unit files.
-    pub fn write_top(&self, set: &UnitSet) -> Result<()> {
+    /// What goes into the directory itself: unit files.
+    fn write_top(&self, set: &UnitSet) -> Result<()> {
         let mut top = set.iter().filter(|(path, _)| !path.contains('/'));
         top.try_for_each(|(path, content)| self.explain(path, place(&self.dir, path, content)))
     }
