@@ -133,7 +133,7 @@ impl Written {
 }
 
 /// From this many apps on, a second thread is worth its start.
-const MANY: usize = 48;
+const MANY: usize = 64;
 /// So many apps a thread takes at once.
 const BATCH: usize = 4;
 
