@@ -8,24 +8,26 @@ use super::json;
 use super::table::{Cell, lay_out};
 use super::time;
 use crate::host::clock;
-use crate::host::store::{StoreDir, check_access, read};
+use crate::host::store::{StoreDir, check_access, read_sizes};
 use crate::host::terminal::{Terminal, complain};
 use crate::store::{Store, StoredImage};
 use crate::version::{Standing, standings};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 
 pub(super) fn run(context: &Context, args: &ImageList) -> Result<String> {
     let dir = StoreDir::below(&context.root);
     check_access(&dir)?;
-    let reading = read(&dir);
+    // To give back each of its pieces takes time, and the program ends here.
+    let reading = ManuallyDrop::new(read_sizes(&dir));
     for problem in &reading.problems {
         complain(&format!("veneer: {problem}\n"));
     }
-    let rows = rows(&reading.store);
+    let rows = ManuallyDrop::new(rows(&reading.store));
     match args.output.json() {
-        Some(format) => json::print(&rows, format),
+        Some(format) => json::print(&*rows, format),
         None => Ok(render(&rows, clock::now(), context.terminal)),
     }
 }
@@ -89,7 +91,7 @@ fn render(rows: &[Row<'_>], now: u64, terminal: Terminal) -> String {
     if rows.is_empty() {
         return "there is no image in the store: veneer image convert makes one\n".into();
     }
-    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(row, now)).collect();
+    let cells: ManuallyDrop<Vec<Vec<Cell>>> = ManuallyDrop::new(rows.iter().map(|row| cells(row, now)).collect());
     lay_out(&["IMAGE", "ON DISK", "AGE", "PINNED", "MADE FOR"], &cells, terminal)
 }
 
@@ -103,7 +105,7 @@ fn cells(row: &Row<'_>, now: u64) -> Vec<Cell> {
     vec![
         short(row.name).into(),
         time::bytes(row.allocated).into(),
-        time::span(now.saturating_sub(row.made)).split(' ').next().unwrap_or_default().into(),
+        time::largest(now.saturating_sub(row.made)).into(),
         if row.pinned { "yes" } else { "-" }.into(),
         if made_for.is_empty() { "-".to_owned() } else { made_for.join(", ") }.into(),
     ]

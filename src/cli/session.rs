@@ -52,21 +52,41 @@ fn create(context: &Context, args: &SessionCreate) -> Result<String> {
     if args.dry.dry_run {
         return planned(&id, &names, &units, args);
     }
-    let systemd = context.need_systemd("session create")?;
-    for some in units.chunks(AT_ONCE) {
-        let mut words = vec!["start", "--"];
-        words.extend(some.iter().map(String::as_str));
-        systemd.act(&words).with_context(|| {
-            format!("the journal says why: journalctl -u {}", some.first().map_or("", String::as_str))
-        })?;
-    }
+    start(context, args, &id, &units)?;
     let states = states(context)?;
     let places = names.into_iter().map(|name| Place { mark: marks::read(&id, &name), id: id.clone(), name });
     let rows: Vec<Row> = places.map(|place| Row::new(&place, &states)).collect();
-    match args.output.json() {
-        Some(format) => json::print(&rows, format),
-        None => Ok(rows.iter().map(Row::made).collect()),
+    let (made, failed): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| args.run || row.is_made());
+    let text = match args.output.json() {
+        Some(format) => json::print(&made, format)?,
+        None => made.iter().map(Row::made).collect(),
+    };
+    let Some(first) = failed.first() else { return Ok(text) };
+    // Those that were made are there, under names that nobody else knows.
+    print(&text)?;
+    let (count, all) = (failed.len(), units.len());
+    let why = format!("{count} of {all} sessions were not made; the journal says why: journalctl -u {}", first.unit);
+    Err(fault(Exit::Failure, why))
+}
+
+/// Has systemd start the units; of many copies, some may not be up afterwards.
+fn start(context: &Context, args: &SessionCreate, id: &AppId, units: &[String]) -> Result<()> {
+    let systemd = context.need_systemd("session create")?;
+    for some in units.chunks(AT_ONCE) {
+        match some {
+            [_, _, ..] if !args.run => systemd.start_together(some, &format!("Making sessions of {id}"))?,
+            // An app in a session may be through when its start is: only systemctl knows that it has not failed.
+            some => systemd.act(&words("start", some)).with_context(|| {
+                format!("the journal says why: journalctl -u {}", some.first().map_or("", String::as_str))
+            })?,
+        }
     }
+    Ok(())
+}
+
+/// The words of systemctl for it.
+fn words<'a>(verb: &'a str, units: &'a [String]) -> Vec<&'a str> {
+    [verb, "--"].into_iter().chain(units.iter().map(String::as_str)).collect()
 }
 
 /// What would be started.
@@ -108,7 +128,9 @@ fn id(text: &str) -> Result<AppId> {
 }
 
 fn states(context: &Context) -> Result<States> {
-    context.states(&["veneer-clone-*@*.service".to_owned(), "app-session-*@*.service".to_owned()])
+    let Some(systemd) = context.systemd else { return Ok(States::default()) };
+    let json = systemd.list_units(&["veneer-clone-*@*.service", "app-session-*@*.service"])?;
+    States::parse_list(&json).context("reading what systemctl list-units says")
 }
 
 fn list(context: &Context, args: &SessionList) -> Result<String> {
@@ -165,9 +187,11 @@ fn stop(context: &Context, id: &AppId, names: &[SessionName]) -> Result<()> {
     let systemd = context.need_systemd("session remove")?;
     let units: Vec<String> = names.iter().map(|name| format!("veneer-clone-{id}@{name}.service")).collect();
     for some in units.chunks(AT_ONCE) {
-        let mut words = vec!["stop", "--"];
-        words.extend(some.iter().map(String::as_str));
-        systemd.act(&words)?;
+        // What is being started right now cannot be conflicted with; it can be stopped.
+        let together = some.len() > 1 && systemd.stop_together(some, &format!("Removing sessions of {id}")).is_ok();
+        if !together {
+            systemd.act(&words("stop", some))?;
+        }
     }
     // What a killed removal left has no unit that is up any more.
     let directories = directories(context)?;

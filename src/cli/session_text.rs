@@ -25,7 +25,7 @@ pub(super) struct Row {
     pub(super) app: String,
     pub(super) session: String,
     /// What makes the copy, and removes it when it is stopped.
-    unit: String,
+    pub(super) unit: String,
     /// What runs the app in it; absent if nothing does.
     app_unit: Option<String>,
     /// Of the unit that made the copy.
@@ -73,6 +73,11 @@ impl Row {
     pub(super) fn made(&self) -> String {
         let unit = self.app_unit.as_ref().unwrap_or(&self.unit);
         format!("{} {} {unit}\n", self.session, self.path.as_deref().unwrap_or("-"))
+    }
+
+    /// Whether its copy is there for others to use.
+    pub(super) fn is_made(&self) -> bool {
+        self.state == "active" && self.path.is_some()
     }
 
     /// A place without a unit that is up is what a crash left.

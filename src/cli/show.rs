@@ -1,7 +1,8 @@
-//! What `systemctl show` says, parsed.
+//! What `systemctl show` and `list-units` say, parsed.
 //! Pure; the asking is `host::systemctl`'s.
-//! The format is systemctl(1)'s: `Property=value` lines, an empty line between units; times as `@SECONDS`.
+//! The formats are systemctl(1)'s: `Property=value` lines, an empty line between units; times as `@SECONDS`; or JSON.
 
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The properties that the verbs read, in one list, so that one call serves all.
@@ -68,6 +69,13 @@ impl UnitState {
     }
 }
 
+/// A line of `systemctl list-units`.
+#[derive(Deserialize)]
+struct Listed {
+    unit: Box<str>,
+    active: Box<str>,
+}
+
 /// The states of some units, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct States {
@@ -86,6 +94,17 @@ impl States {
             }
         }
         states
+    }
+
+    /// Reads the JSON of `systemctl list-units`, which has the state of each unit and no other property.
+    pub fn parse_list(json: &str) -> serde_json::Result<Self> {
+        let listed: Vec<Listed> = serde_json::from_str(json)?;
+        let mut states = Self::default();
+        for unit in listed {
+            let values = BTreeMap::from([("ActiveState".into(), unit.active)]);
+            states.units.insert(unit.unit, UnitState { values });
+        }
+        Ok(states)
     }
 
     /// The state of a unit; of one that systemd has not loaded, an inactive one.
@@ -117,6 +136,15 @@ mod tests {
         assert!(app.is_up() && !states.of("x.mount").is_up());
         let socket = States::parse("Id=a.socket\nListen=1 (Stream)\nListen=/x (Stream)\n");
         assert_eq!(socket.of("a.socket").get("Listen"), "1 (Stream), /x (Stream)");
+    }
+
+    #[test]
+    fn a_list_has_the_state_of_each_unit() {
+        let json = r#"[{"unit":"a@x.service","load":"loaded","active":"failed","sub":"failed","description":"A"}]"#;
+        let states = States::parse_list(json).expect("a list");
+        assert_eq!((states.of("a@x.service").active(), states.of("b.service").active()), ("failed", "inactive"));
+        assert_eq!(States::parse_list("[]").expect("an empty list"), States::default());
+        assert!(States::parse_list("no list").is_err());
     }
 
     #[test]

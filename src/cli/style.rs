@@ -35,9 +35,18 @@ impl Style {
 
     /// The text in this style.
     pub fn paint(self, colour: Colour, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        self.write(&mut out, colour, text);
+        out
+    }
+
+    /// The same, behind what is there.
+    pub fn write(self, out: &mut String, colour: Colour, text: &str) {
         match colour {
-            Colour::On if self != Self::Plain => format!("\x1b[{}m{text}\x1b[0m", self.code()),
-            _ => text.to_owned(),
+            Colour::On if self != Self::Plain => {
+                ["\x1b[", self.code(), "m", text, "\x1b[0m"].iter().for_each(|part| out.push_str(part))
+            }
+            _ => out.push_str(text),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::style::Style;
 use crate::host::terminal::Terminal;
+use std::borrow::Cow;
 
 /// One cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,19 +35,21 @@ pub fn lay_out(headings: &[&str], rows: &[Vec<Cell>], terminal: Terminal) -> Str
     let widths: Vec<usize> = (0..headings.len())
         .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| width(&cell.text)).max().unwrap_or(0))
         .collect();
-    all.iter().map(|row| line(row, &widths, terminal)).collect()
+    let mut out = String::new();
+    all.iter().for_each(|row| line(&mut out, row, &widths, terminal));
+    out
 }
 
-fn line(row: &[Cell], widths: &[usize], terminal: Terminal) -> String {
+fn line(out: &mut String, row: &[Cell], widths: &[usize], terminal: Terminal) {
     let columns = terminal.width.unwrap_or(usize::MAX);
-    let (mut out, mut used, mut gap) = (String::new(), 0, 0);
+    let (mut used, mut gap) = (0, 0);
     for (cell, wide) in row.iter().zip(widths) {
         // Space is written only before something.
         if !cell.text.is_empty() && used + gap < columns {
-            out.push_str(&" ".repeat(gap));
+            out.extend(std::iter::repeat_n(' ', gap));
             used += gap;
-            let text = cut(&cell.text, columns - used);
-            out.push_str(&cell.style.paint(terminal.colour, &text));
+            let text = fitting(&cell.text, columns - used);
+            cell.style.write(out, terminal.colour, &text);
             used += width(&text);
             gap = wide.saturating_sub(width(&text)) + 2;
         } else {
@@ -54,21 +57,24 @@ fn line(row: &[Cell], widths: &[usize], terminal: Terminal) -> String {
         }
     }
     out.push('\n');
-    out
 }
 
 /// Cuts a text to some columns, with a sign that there was more.
 pub fn cut(text: &str, columns: usize) -> String {
+    fitting(text, columns).into_owned()
+}
+
+fn fitting(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
-        return text.to_owned();
+        return text.into();
     }
     let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
-    if columns == 0 { kept } else { format!("{kept}…") }
+    if columns == 0 { kept.into() } else { format!("{kept}…").into() }
 }
 
 /// Columns of a text: one a character, which holds for what ids, states and most descriptions are made of.
 fn width(text: &str) -> usize {
-    text.chars().count()
+    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+const UNITS: [(u64, &str); 4] = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s")];
 
 /// `2026-11-21 03:30:12 UTC`
 pub fn date(seconds: u64) -> String {
@@ -24,19 +25,24 @@ pub fn date(seconds: u64) -> String {
 
 /// `5min 3s`: the two largest units.
 pub fn span(seconds: u64) -> String {
-    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s")];
-    let Some(first) = units.iter().position(|(size, _)| seconds >= *size) else {
+    let Some(first) = UNITS.iter().position(|(size, _)| seconds >= *size) else {
         return "0s".into();
     };
     let mut rest = seconds;
     let mut parts = Vec::new();
-    for (size, name) in units.iter().skip(first).take(2) {
+    for (size, name) in UNITS.iter().skip(first).take(2) {
         if rest / size > 0 {
             parts.push(format!("{}{name}", rest / size));
         }
         rest %= size;
     }
     parts.join(" ")
+}
+
+/// `5min`: the largest unit alone.
+pub fn largest(seconds: u64) -> String {
+    let unit = UNITS.iter().find(|(size, _)| seconds >= *size);
+    unit.map_or_else(|| "0s".into(), |(size, name)| format!("{}{name}", seconds / size))
 }
 
 /// `2026-11-21 03:30:12 UTC; 5min 3s ago`
@@ -75,6 +81,7 @@ mod tests {
     fn spans_and_sizes_are_short() {
         for (seconds, wanted) in [(0, "0s"), (59, "59s"), (303, "5min 3s"), (3600, "1h"), (90_061, "1d 1h")] {
             assert_eq!(span(seconds), wanted);
+            assert_eq!(wanted.split(' ').next(), Some(&*largest(seconds)));
         }
         assert_eq!(bytes(512), "512B");
         assert_eq!(bytes(12_897_484), "12.2M");

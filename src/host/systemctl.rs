@@ -30,6 +30,27 @@ impl Systemctl {
         read("systemctl", &words)
     }
 
+    /// `systemctl list-units` of patterns, as JSON: the states of what is loaded, much cheaper than `show`, for which
+    /// systemd looks at the files of each unit (`NeedDaemonReload`).
+    pub fn list_units(self, patterns: &[&str]) -> Result<String> {
+        let mut words = vec!["list-units", "--all", "--full", "--output=json", "--"];
+        words.extend(patterns);
+        read("systemctl", &words)
+    }
+
+    /// Starts units and waits for all of them, whatever becomes of each; which are up is to be asked afterwards.
+    ///
+    /// One transient unit wants them: systemctl would have systemd look for changed files of each, in hundreds of places.
+    pub fn start_together(self, units: &[String], what: &str) -> Result<()> {
+        transient(what, "Wants", units)
+    }
+
+    /// Stops units and waits for all of them, by a transient unit that conflicts with them; an error if some are being
+    /// started.
+    pub fn stop_together(self, units: &[String], what: &str) -> Result<()> {
+        transient(what, "Conflicts", units)
+    }
+
     /// `systemctl cat` of units: fragments and drop-ins as they lie on the disk.
     pub fn cat(self, units: &[String]) -> Result<String> {
         let mut words = vec!["cat", "--"];
@@ -110,6 +131,15 @@ pub fn start_again(id: &AppId) -> Result<()> {
     read("systemctl", &["reset-failed", "--", &unit])
         .and_then(|_| read("systemctl", &["start", "--no-block", "--", &unit]))?;
     Ok(())
+}
+
+/// A unit that is there for what it draws in, and gone when that is through (systemd-run(1)).
+fn transient(what: &str, dependency: &str, units: &[String]) -> Result<()> {
+    let units = units.join(" ");
+    let (description, drawn) = (format!("--description={what}"), format!("--property={dependency}={units}"));
+    let after = format!("--property=After={units}");
+    let words = ["--quiet", "--collect", "--property=Type=oneshot", &description, &drawn, &after, "--", "true"];
+    read("systemd-run", &words).map(drop)
 }
 
 fn read(program: &str, words: &[&str]) -> Result<String> {

@@ -2,12 +2,14 @@
 //! It sees names only; sizes and identities are put in by whoever has the files.
 //! The endings are `verity::names`' and `image::publish`'s, by both conventions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Endings of images.
 const IMAGE: [&str; 2] = [".raw", ".app.img"];
 /// Endings of the files beside an image, a longer one before one it ends in.
 const BESIDE: [&str; 5] = [".roothash.p7s", ".roothash", ".manifest.json", ".verity", ".hash"];
+/// Those of hash trees among them.
+const TREE: [&str; 2] = [".verity", ".hash"];
 /// Endings of names that last for a moment, unless their maker was killed (`image::publish::ImageName`).
 const PASSING: [&str; 4] = [".new", ".raw.away", ".raw.link", ".lock"];
 
@@ -37,16 +39,19 @@ impl Listing {
     /// Sorts names out.
     pub fn of(names: impl IntoIterator<Item = String>) -> Self {
         let mut listing = Self::default();
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        // Most names are of an image that is known already.
+        let mut groups: HashMap<String, Group> = HashMap::new();
         for name in names {
             match kind(&name) {
-                Kind::Image(stem) => groups.entry(stem.to_owned()).or_default().images.push(name),
-                Kind::Beside(stem) => groups.entry(stem.to_owned()).or_default().beside.push(name),
+                Kind::Image(stem) => put(&mut groups, stem.len(), name, |group| &mut group.images),
+                Kind::Beside(stem) => put(&mut groups, stem.len(), name, |group| &mut group.beside),
                 Kind::Passing(stem) => listing.passing.entry(stem.to_owned()).or_default().push(name),
                 Kind::Foreign => listing.foreign.push(name),
             }
         }
         listing.foreign.sort_unstable();
+        let mut groups: Vec<(String, Group)> = groups.into_iter().collect();
+        groups.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         for (stem, mut group) in groups {
             group.beside.sort_unstable();
             group.images.sort_unstable();
@@ -67,6 +72,19 @@ impl Listing {
         let with_stem = self.foreign[at..].iter().take_while(|name| name.starts_with(stem));
         with_stem.into_iter().any(|name| name.len() == stem.len() || name[stem.len()..].starts_with('.'))
     }
+}
+
+/// Puts a file with those of its stem, its first `stem` bytes.
+fn put(groups: &mut HashMap<String, Group>, stem: usize, name: String, files: fn(&mut Group) -> &mut Vec<String>) {
+    match groups.get_mut(&name[..stem]) {
+        Some(group) => files(group).push(name),
+        None => files(groups.entry(name[..stem].to_owned()).or_default()).push(name),
+    }
+}
+
+/// Whether a file beside an image is its hash tree.
+pub fn is_hash_tree(name: &str) -> bool {
+    TREE.iter().any(|ending| name.ends_with(ending))
 }
 
 enum Kind<'a> {

@@ -11,4 +11,4 @@ pub mod roots;
 
 pub use dir::StoreDir;
 pub use lock::{Hold, StoreLock};
-pub use read::{Reading, check_access, read, read_versions};
+pub use read::{Reading, check_access, read, read_sizes, read_versions};

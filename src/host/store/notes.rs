@@ -62,3 +62,29 @@ pub fn small(path: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::digest::Digest;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn notes_come_and_go() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let store = StoreDir::below(root.path());
+        let a = ImageName::parse("a").expect("name");
+        assert!(record(&store, "docker://a").expect("read").is_none() && pin(&store, &a).expect("read").is_none());
+        let (reference, manifest, image) = ("docker://a".to_owned(), Digest::of(b"m"), Some(a.clone()));
+        let made = Record { reference, manifest, image, when: 1, labels: BTreeMap::new(), blobs: Vec::new() };
+        write_record(&store, &made).expect("written");
+        write_pin(&store, &a, &Pin { when: 7, reason: None }).expect("written");
+        assert!(record(&store, "docker://a").expect("read").is_some_and(|record| record.when == 1));
+        assert!(pin(&store, &a).expect("read").is_some_and(|pin| pin.when == 7));
+        for _ in 0..2 {
+            remove_record(&store, "docker://a").expect("removed");
+            remove_pin(&store, &a).expect("removed");
+        }
+        assert!(record(&store, "docker://a").expect("read").is_none() && pin(&store, &a).expect("read").is_none());
+    }
+}

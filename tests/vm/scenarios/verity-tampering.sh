@@ -56,6 +56,10 @@ number() { od -An -t"u$3" -j "$2" -N "$3" "$1" | tr -d ' '; }
 
 configure 'fallback = "/opt/tm"'
 snapshot
+# It is good before it is tampered with: what is refused below is refused for that alone.
+start tm
+stop tm
+nothing_left
 
 poke "$raw" 1030
 refused superblock "superblock of $raw is damaged"
