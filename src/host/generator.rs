@@ -139,7 +139,7 @@ const BATCH: usize = 4;
 
 /// In the order of ids, whatever the threads do.
 fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) -> Written {
-    let work = Work { batches: text.apps.chunks(BATCH).collect(), next: AtomicUsize::new(0) };
+    let work = Work { apps: &text.apps, next: AtomicUsize::new(0) };
     let write = |app: &AppText| Written::of(generate::app(app, host, generate::of(live, &app.id)), dir);
     let mut parts = thread::scope(|scope| {
         let other = || work.take(write);
@@ -159,7 +159,7 @@ fn write_apps(text: &ConfigText, host: &Host<'_>, live: &[Live], dir: &UnitDir) 
 
 /// Apps, of which threads take the next ones until there are none.
 struct Work<'a> {
-    batches: Vec<&'a [AppText]>,
+    apps: &'a [AppText],
     next: AtomicUsize,
 }
 
@@ -168,7 +168,7 @@ impl Work<'_> {
         let mut done = Vec::new();
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(batch) = self.batches.get(at) else { return done };
+            let Some(batch) = self.apps.chunks(BATCH).nth(at) else { return done };
             let mut all = Written::default();
             batch.iter().for_each(|app| all.add(write(app)));
             done.push((at, all));
