@@ -65,7 +65,8 @@ fn create(context: &Context, args: &SessionCreate) -> Result<String> {
     // Those that were made are there, under names that nobody else knows.
     print(&text)?;
     let (count, all) = (failed.len(), units.len());
-    let why = format!("{count} of {all} sessions were not made; the journal says why: journalctl -u {}", first.unit);
+    let why =
+        format!("{count} of {all} sessions could not be made; the journal says why: journalctl -u {}", first.unit);
     Err(fault(Exit::Failure, why))
 }
 

@@ -46,6 +46,14 @@ fails_with failed systemctl start "$(unit other two)"
 journal_has "$(unit other two)" 'there are 2 sessions of all apps, as many as there may be'
 systemctl stop "$(unit plain one)" "$(unit other one)"
 nothing_left
+# Of many, those that could be made are there, and are named.
+code=0
+veneer session create plain --count=3 >/run/veneer-test/made 2>/run/veneer-test/said || code=$?
+expect "$code $(wc -l </run/veneer-test/made)" '1 2'
+expect "$(awk '{ print $1 }' /run/veneer-test/made | sort)" "$(veneer session list plain --json=short | grep -o '"session":"[^"]*' | cut -d'"' -f4 | sort)"
+has "$(cat /run/veneer-test/said)" '1 of 3 sessions could not be made; the journal says why: journalctl -u veneer-clone-plain@' || fail "$(cat /run/veneer-test/said)"
+veneer session remove plain --all
+nothing_left
 
 # The disk is full in the middle of the copy.
 small=/run/veneer-test/small
