@@ -23,6 +23,8 @@ T
 write_fstab() {
 	cp /etc/fstab /run/veneer-test/fstab
 	for i in $(seq "$apps"); do echo "/dev/disk/by-label/app$i /srv/apps/app$i erofs ro,nodev,noauto 0 0"; done >/run/veneer-test/more
+	# As many as the apps have: image, tmpfs and overlay.
+	for i in $(seq $((apps * 3))); do echo "/dev/disk/by-label/app$i /srv/apps/app$i erofs ro,nodev,noauto 0 0"; done >/run/veneer-test/more3
 }
 once() {
 	local begin
@@ -40,9 +42,10 @@ for round in 1 2; do
 	write_apps; reload; measure apps
 	rm -rf "$APPS"
 	cat /run/veneer-test/fstab /run/veneer-test/more >/etc/fstab; reload; measure fstab-noauto
+	cat /run/veneer-test/fstab /run/veneer-test/more3 >/etc/fstab; reload; measure fstab-noauto-3
 	sed 's/,noauto/,nofail/' /run/veneer-test/more | cat /run/veneer-test/fstab - >/etc/fstab; reload; measure fstab-auto
 	cp /run/veneer-test/fstab /etc/fstab; reload
 	note "round $round done"
 done
-for kind in none apps fstab-noauto fstab-auto; do note "daemon-reload $kind: median $(median "$kind") ms"; done
-note "apps / fstab mounts = $(awk -v a="$(median apps)" -v b="$(median fstab-auto)" 'BEGIN { printf "%.2f", a / b }'), noauto: $(awk -v a="$(median apps)" -v b="$(median fstab-noauto)" 'BEGIN { printf "%.2f", a / b }') (bar 1.2)"
+for kind in none apps fstab-noauto fstab-noauto-3 fstab-auto; do note "daemon-reload $kind: median $(median "$kind") ms"; done
+note "apps / fstab mounts = $(awk -v a="$(median apps)" -v b="$(median fstab-auto)" 'BEGIN { printf "%.2f", a / b }'), noauto: $(awk -v a="$(median apps)" -v b="$(median fstab-noauto)" 'BEGIN { printf "%.2f", a / b }'), three for each app: $(awk -v a="$(median apps)" -v b="$(median fstab-noauto-3)" 'BEGIN { printf "%.2f", a / b }') (bar 1.2)"
