@@ -188,7 +188,7 @@ fn stop(context: &Context, id: &AppId, names: &[SessionName]) -> Result<()> {
     let systemd = context.need_systemd("session remove")?;
     let units: Vec<String> = names.iter().map(|name| format!("veneer-clone-{id}@{name}.service")).collect();
     for some in units.chunks(AT_ONCE) {
-        // What is being started right now cannot be conflicted with; it can be stopped.
+        // What is being started right now cannot be conflicted with; systemctl stops it, and says what else is wrong.
         let together = some.len() > 1 && systemd.stop_together(some, &format!("Removing sessions of {id}")).is_ok();
         if !together {
             systemd.act(&words("stop", some))?;

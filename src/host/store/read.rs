@@ -50,7 +50,7 @@ pub fn read(store: &StoreDir) -> Reading {
 }
 
 /// The same for who wants to know how much images take: of what is beside an image only its hash tree is looked at.
-/// The other files are a block each, and asking the kernel about them takes half of the time.
+/// The other files are a block each, and half of what the kernel would be asked.
 pub fn read_sizes(store: &StoreDir) -> Reading {
     read_with(store, Beside::Trees)
 }
